@@ -1,0 +1,359 @@
+//! What a layer may do with a request's body.
+//!
+//! A layer never changes the type of a body, because SDKs fix it. Whether a body can be *read and given back* (a
+//! form has to be read to be signed) and whether it can be *sent again* (after a 401) depends on that type, so each
+//! layer has one policy:
+//!
+//! | policy | body types | reads and gives back | sends again |
+//! |---|---|---|---|
+//! | [`Untouched`] | any | nothing | nothing |
+//! | [`FromBytes`] | `Body + From<Bytes>` | forms | empty bodies, and forms that were read |
+//! | [`Buffered`] | `Body + From<Bytes>` | forms | bodies whose size is known to be within its limit |
+//! | [`body_fn`] | `Body` | forms, through your closure | what your closure can duplicate |
+//!
+//! `Clone` on a body means nothing here: some bodies share one stream among their clones.
+//!
+//! ```
+//! use bytes::Bytes;
+//! use http_body_util::Full;
+//! use tower_oauth::body::body_fn;
+//!
+//! // For a body without `From<Bytes>`: how to make one, and how to duplicate one (here: only when it is empty).
+//! let policy = body_fn(Full::<Bytes>::new, |body: &Full<Bytes>| {
+//!     http_body::Body::is_end_stream(body).then(|| Full::new(Bytes::new()))
+//! });
+//! # let _ = policy;
+//! ```
+
+use std::fmt;
+use std::future::Future;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Buf;
+use bytes::BufMut;
+use bytes::Bytes;
+use bytes::BytesMut;
+use http_body::Body;
+use tower::BoxError;
+
+use crate::error::Error;
+use crate::error::ErrorKind;
+
+/// Bytes of a refused response that are read, so that its connection can be used again.
+const DRAIN_LIMIT: usize = 64 * 1024;
+/// How long the rest of a refused response is waited for.
+const DRAIN_TIME: Duration = Duration::from_secs(1);
+
+/// What may be done with request bodies of type `B`. Sealed; the policies are in the [module docs](self).
+pub trait BodyPolicy<B>: sealed::Sealed + Clone + Send + Sync + 'static {
+    /// How to read a body and make it again; `None` when bodies must not be read.
+    fn rebuild(&self) -> Option<Rebuild<B>>;
+
+    /// Whether `body` can be sent a second time.
+    fn replay(&self, body: &B) -> Replay<B>;
+}
+
+/// What is done with the body of a refused response before the request is sent again. Sealed, and implemented by
+/// every policy; those that replay need `R` to be a [`Body`], so that the connection can be kept.
+pub trait DrainPolicy<R>: sealed::Sealed {
+    /// Reads what is left of `body`, within 64 KiB and one second.
+    fn drain(&self, body: R) -> impl Future<Output = ()> + Send;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+/// How to send a body a second time.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Replay<B> {
+    /// It cannot be.
+    Never,
+    /// By this second body.
+    With(B),
+    /// By reading it first. Its size is known to be within the limit, in bytes.
+    AfterReading(usize),
+}
+
+/// How to read a body and make it again.
+pub struct Rebuild<B> {
+    collect: fn(B, usize) -> Collect,
+    make: Make<B>,
+}
+
+type Collect = Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send>>;
+
+enum Make<B> {
+    From(fn(Bytes) -> B),
+    With(Arc<dyn Fn(Bytes) -> B + Send + Sync>),
+}
+
+impl<B> Rebuild<B> {
+    fn new(make: Make<B>) -> Self
+    where
+        B: Body + Send + 'static,
+        B::Error: Into<BoxError>,
+    {
+        Self { collect: |body, limit| Box::pin(collect(body, limit)), make }
+    }
+
+    /// Reads `body` to its end.
+    ///
+    /// # Errors
+    /// [`ErrorKind::BodyTooLarge`] when it is longer than `limit` bytes, [`ErrorKind::BodyFailed`] when it fails or has
+    /// trailers, which could not be given back.
+    pub(crate) fn read(&self, body: B, limit: usize) -> Collect {
+        (self.collect)(body, limit)
+    }
+
+    /// A body of these bytes.
+    pub(crate) fn make(&self, bytes: Bytes) -> B {
+        match &self.make {
+            Make::From(make) => make(bytes),
+            Make::With(make) => make(bytes),
+        }
+    }
+}
+
+impl<B> fmt::Debug for Rebuild<B> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Rebuild")
+    }
+}
+
+/// Any body; none is read, none is sent twice. A refused request is delivered with its refusal, and the next one is
+/// right. The default of [`OAuth2Layer`](crate::oauth2::OAuth2Layer).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Untouched;
+
+impl sealed::Sealed for Untouched {}
+
+impl<B> BodyPolicy<B> for Untouched {
+    fn rebuild(&self) -> Option<Rebuild<B>> {
+        None
+    }
+
+    fn replay(&self, _: &B) -> Replay<B> {
+        Replay::Never
+    }
+}
+
+impl<R: Send> DrainPolicy<R> for Untouched {
+    async fn drain(&self, _: R) {}
+}
+
+/// Bodies that can be made from [`Bytes`]: forms are read and given back, empty bodies can be sent again. The default
+/// of [`OAuth1Layer`](crate::oauth1::OAuth1Layer).
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct FromBytes;
+
+impl sealed::Sealed for FromBytes {}
+
+impl<B> BodyPolicy<B> for FromBytes
+where
+    B: Body + From<Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn rebuild(&self) -> Option<Rebuild<B>> {
+        Some(Rebuild::new(Make::From(B::from)))
+    }
+
+    fn replay(&self, body: &B) -> Replay<B> {
+        if is_empty(body) { Replay::With(B::from(Bytes::new())) } else { Replay::Never }
+    }
+}
+
+impl<R: Body + Send + 'static> DrainPolicy<R> for FromBytes {
+    async fn drain(&self, body: R) {
+        drain(body).await;
+    }
+}
+
+/// Like [`FromBytes`], and reads other bodies too when their size is known to be within a limit, so that they can be
+/// sent again. A stream of unknown length is never read.
+#[derive(Clone, Copy, Debug)]
+pub struct Buffered {
+    limit: usize,
+}
+
+impl Buffered {
+    /// Reads bodies of at most `limit` bytes.
+    pub fn new(limit: usize) -> Self {
+        Self { limit }
+    }
+}
+
+impl Default for Buffered {
+    /// A limit of 64 KiB.
+    fn default() -> Self {
+        Self::new(64 * 1024)
+    }
+}
+
+impl sealed::Sealed for Buffered {}
+
+impl<B> BodyPolicy<B> for Buffered
+where
+    B: Body + From<Bytes> + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn rebuild(&self) -> Option<Rebuild<B>> {
+        FromBytes.rebuild()
+    }
+
+    fn replay(&self, body: &B) -> Replay<B> {
+        if is_empty(body) {
+            return Replay::With(B::from(Bytes::new()));
+        }
+        let limit = u64::try_from(self.limit).unwrap_or(u64::MAX);
+        match body.size_hint().upper() {
+            Some(upper) if upper <= limit => Replay::AfterReading(self.limit),
+            _ => Replay::Never,
+        }
+    }
+}
+
+impl<R: Body + Send + 'static> DrainPolicy<R> for Buffered {
+    async fn drain(&self, body: R) {
+        drain(body).await;
+    }
+}
+
+/// The policy for a body type that has its own ways: see [`body_fn`].
+pub struct BodyFn<B> {
+    rebuild: Arc<dyn Fn(Bytes) -> B + Send + Sync>,
+    duplicate: Arc<dyn Fn(&B) -> Option<B> + Send + Sync>,
+}
+
+/// A policy from two closures: `rebuild` makes a body of bytes that were read, `duplicate` gives a second body with
+/// the same contents, or `None` when it cannot.
+pub fn body_fn<B>(
+    rebuild: impl Fn(Bytes) -> B + Send + Sync + 'static,
+    duplicate: impl Fn(&B) -> Option<B> + Send + Sync + 'static,
+) -> BodyFn<B> {
+    BodyFn { rebuild: Arc::new(rebuild), duplicate: Arc::new(duplicate) }
+}
+
+// By hand, because a derive would ask for `B: Clone`.
+impl<B> Clone for BodyFn<B> {
+    fn clone(&self) -> Self {
+        Self { rebuild: Arc::clone(&self.rebuild), duplicate: Arc::clone(&self.duplicate) }
+    }
+}
+
+impl<B> fmt::Debug for BodyFn<B> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("BodyFn")
+    }
+}
+
+impl<B> sealed::Sealed for BodyFn<B> {}
+
+impl<B> BodyPolicy<B> for BodyFn<B>
+where
+    B: Body + Send + 'static,
+    B::Error: Into<BoxError>,
+{
+    fn rebuild(&self) -> Option<Rebuild<B>> {
+        Some(Rebuild::new(Make::With(Arc::clone(&self.rebuild))))
+    }
+
+    fn replay(&self, body: &B) -> Replay<B> {
+        (self.duplicate)(body).map_or(Replay::Never, Replay::With)
+    }
+}
+
+impl<B, R: Body + Send + 'static> DrainPolicy<R> for BodyFn<B> {
+    async fn drain(&self, body: R) {
+        drain(body).await;
+    }
+}
+
+fn is_empty<B: Body>(body: &B) -> bool {
+    body.is_end_stream() || body.size_hint().exact() == Some(0)
+}
+
+/// Reads a request's body.
+async fn collect<B>(body: B, limit: usize) -> Result<Bytes, Error>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    match read_all(body, limit).await {
+        Ok((bytes, false)) => Ok(bytes),
+        Ok((_, true)) => {
+            Err(Error::new(ErrorKind::BodyFailed).detail("it has trailers, which could not be given back"))
+        }
+        Err(ReadError::TooLarge) => {
+            Err(Error::new(ErrorKind::BodyTooLarge).detail(format!("the limit is {limit} bytes")))
+        }
+        Err(ReadError::Failed(error)) => Err(Error::new(ErrorKind::BodyFailed).caused_by(error)),
+    }
+}
+
+/// Why a body could not be read to its end.
+pub(crate) enum ReadError {
+    TooLarge,
+    Failed(BoxError),
+}
+
+/// Reads `body` to its end, within `limit` bytes; says whether it had trailers.
+pub(crate) async fn read_all<B>(body: B, limit: usize) -> Result<(Bytes, bool), ReadError>
+where
+    B: Body,
+    B::Error: Into<BoxError>,
+{
+    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
+        return Err(ReadError::TooLarge);
+    }
+    let mut body = Box::pin(body);
+    let mut first = Bytes::new();
+    let mut rest = BytesMut::new();
+    let mut has_trailers = false;
+    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+        let frame = frame.map_err(|error| ReadError::Failed(error.into()))?;
+        let Ok(mut data) = frame.into_data() else {
+            has_trailers = true;
+            continue;
+        };
+        let length = data.remaining();
+        if length > limit - first.len() - rest.len() {
+            return Err(ReadError::TooLarge);
+        }
+        // Most bodies are one piece, which is then not copied.
+        if first.is_empty() {
+            first = data.copy_to_bytes(length);
+        } else {
+            rest.put(data);
+        }
+    }
+    if rest.is_empty() {
+        return Ok((first, has_trailers));
+    }
+    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
+    whole.extend_from_slice(&first);
+    whole.extend_from_slice(&rest);
+    Ok((whole.freeze(), has_trailers))
+}
+
+/// Reads what is left of a response's body, so that its connection can be used again.
+async fn drain<R: Body>(body: R) {
+    let mut body = Box::pin(body);
+    let read = async {
+        let mut length = 0;
+        while let Some(Ok(frame)) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
+            length += frame.data_ref().map_or(0, Buf::remaining);
+            if length > DRAIN_LIMIT {
+                break;
+            }
+        }
+    };
+    // What does not end in time is dropped, and its connection with it.
+    let _ = tokio::time::timeout(DRAIN_TIME, read).await;
+}

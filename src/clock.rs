@@ -1,0 +1,75 @@
+//! The wall clock, behind a trait so that tests can move it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::SystemTime;
+
+/// Tells the time of day.
+///
+/// Expiry is kept on the wall clock and never on [`std::time::Instant`]: a token's expiry is stored, read by
+/// other processes, and must still be right after the machine was suspended.
+///
+/// ```
+/// use std::time::{Duration, SystemTime};
+///
+/// struct Fixed;
+/// impl tower_oauth::Clock for Fixed {
+///     fn now(&self) -> SystemTime {
+///         SystemTime::UNIX_EPOCH + Duration::from_secs(137_131_200)
+///     }
+/// }
+/// ```
+pub trait Clock: Send + Sync + 'static {
+    /// The present moment.
+    fn now(&self) -> SystemTime;
+}
+
+impl<C: Clock + ?Sized> Clock for Arc<C> {
+    fn now(&self) -> SystemTime {
+        (**self).now()
+    }
+}
+
+/// The clock of the operating system, the default everywhere.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct SystemClock;
+
+impl SystemClock {
+    /// The clock of the operating system.
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+impl Clock for SystemClock {
+    fn now(&self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
+/// A clock that is shared and erased, as configuration holds it.
+#[derive(Clone)]
+pub(crate) struct SharedClock(Arc<dyn Clock>);
+
+impl SharedClock {
+    pub(crate) fn new(clock: impl Clock) -> Self {
+        Self(Arc::new(clock))
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.0.now()
+    }
+}
+
+impl Default for SharedClock {
+    fn default() -> Self {
+        Self::new(SystemClock)
+    }
+}
+
+impl fmt::Debug for SharedClock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Clock")
+    }
+}

@@ -1,0 +1,206 @@
+//! The kinds of failures, with their words.
+
+/// What happened. The names given by [`as_str`](Self::as_str) are stable: they may be used in metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// A refresh ended without an answer: it panicked, or the runtime was shut down under it.
+    Abandoned,
+    /// Not tried: the last attempt failed a moment ago. [`retry_at`](crate::Error::retry_at) says when the next is.
+    BackOff,
+    /// The request's body failed while it was read.
+    BodyFailed,
+    /// The request's body is longer than may be read.
+    BodyTooLarge,
+    /// The request's body has to be read, and the layer's body policy cannot.
+    BodyUnreadable,
+    /// The request goes to an origin that is not among the layer's `Origins`.
+    ForeignOrigin,
+    /// The request, or the endpoint, is plain http.
+    InsecureScheme,
+    /// A token (or other credential) holds bytes that no header may carry.
+    InvalidToken,
+    /// The layer takes its identity from each request, and this one has no `TokenKey`.
+    MissingTokenKey,
+    /// There is no token, and the source cannot get the first one by itself.
+    NoToken,
+    /// Body placement was asked for, and the request's body is not a form.
+    NotAForm,
+    /// The request already has an `oauth_*` parameter.
+    ProtocolParameterPresent,
+    /// The endpoint answered with a redirect, which is never followed.
+    Redirected,
+    /// The token client was built from the very stack that waits for its token.
+    Reentrant,
+    /// The server refused, in the words of RFC 6749 §5.2. [`server`](crate::Error::server) has them.
+    Refused,
+    /// The request's URI has no origin, and the layer cannot tell which one is meant.
+    RelativeUri,
+    /// Somebody has to log in again.
+    ReauthorizationRequired,
+    /// The endpoint's answer is longer than may be read.
+    ResponseTooLarge,
+    /// The manager was shut down.
+    ShutDown,
+    /// The request could not be signed.
+    Signature,
+    /// A token source of your own failed.
+    Source,
+    /// The token store failed.
+    Store,
+    /// The endpoint did not answer in time.
+    Timeout,
+    /// The HTTP client could not send the request to the endpoint or read its answer.
+    Transport,
+    /// The layer has one identity, and the request carries a `TokenKey`.
+    UnexpectedTokenKey,
+    /// The endpoint answered with a status that is neither a success nor an OAuth error.
+    UnexpectedStatus,
+    /// The endpoint's answer is not what the specification describes.
+    UnusableResponse,
+    /// The request waited for a token as long as it may; the refresh goes on.
+    WaitTimeout,
+}
+
+impl ErrorKind {
+    /// A stable name in snake case.
+    pub fn as_str(self) -> &'static str {
+        self.words().0
+    }
+
+    /// What happened, as the start of a sentence.
+    pub(super) fn what(self) -> &'static str {
+        self.words().1
+    }
+
+    /// What the reader can do next.
+    pub(super) fn advice(self) -> &'static str {
+        self.words().2
+    }
+
+    /// Whether it may pass by itself. Kinds that depend on the server's answer are decided in `Error`.
+    pub(super) fn is_transient(self) -> bool {
+        matches!(
+            self,
+            Self::Abandoned
+                | Self::BackOff
+                | Self::Source
+                | Self::Store
+                | Self::Timeout
+                | Self::Transport
+                | Self::UnexpectedStatus
+                | Self::UnusableResponse
+                | Self::WaitTimeout
+        )
+    }
+
+    fn words(self) -> (&'static str, &'static str, &'static str) {
+        match self {
+            Self::Abandoned => {
+                ("abandoned", "the refresh ended without an answer", "the next request tries again")
+            }
+            Self::BackOff => {
+                ("back_off", "no token: the last attempt failed a moment ago", "try again later")
+            }
+            Self::BodyFailed => ("body_failed", "the request's body failed while it was read", ""),
+            Self::BodyTooLarge => (
+                "body_too_large",
+                "the request's body is too long to be read",
+                "raise the layer's limit, or send the body in another media type",
+            ),
+            Self::BodyUnreadable => (
+                "body_unreadable",
+                "the request's body has to be read, and the body policy of the layer cannot",
+                "use the policy `FromBytes`, `Buffered` or `body_fn`",
+            ),
+            Self::ForeignOrigin => (
+                "foreign_origin",
+                "the request goes to an origin that may not have these credentials",
+                "add it to the layer's `Origins`, or let such requests through bare with `pass_foreign_unsigned()`",
+            ),
+            Self::InsecureScheme => (
+                "insecure_scheme",
+                "credentials are not sent over plain http",
+                "use https, or `dangerously_allow_http()` if the network is yours",
+            ),
+            Self::InvalidToken => (
+                "invalid_token",
+                "the token cannot be put on a request",
+                "look at where it came from: it must be visible ASCII and of type Bearer",
+            ),
+            Self::MissingTokenKey => (
+                "missing_token_key",
+                "the request has no `TokenKey`",
+                "insert one into its extensions: this layer has no identity of its own (redirect and retry layers may \
+                 have dropped it)",
+            ),
+            Self::NoToken => (
+                "no_token",
+                "there is no token and the source cannot get the first one by itself",
+                "log in and hand the token to `TokenManager::put`",
+            ),
+            Self::NotAForm => (
+                "not_a_form",
+                "the parameters were to go into the body, which is not a form",
+                "send `application/x-www-form-urlencoded`, or use another placement",
+            ),
+            Self::ProtocolParameterPresent => (
+                "protocol_parameter_present",
+                "the request already has an OAuth parameter",
+                "leave the oauth_ parameters to the layer (RFC 5849 §3.1)",
+            ),
+            Self::Redirected => (
+                "redirected",
+                "the endpoint answered with a redirect, which would carry secrets elsewhere",
+                "configure the endpoint's final URL",
+            ),
+            Self::Reentrant => (
+                "reentrant",
+                "the token client goes through the layer that waits for its token",
+                "give the grant an HTTP client of its own",
+            ),
+            Self::Refused => ("refused", "the server refused", ""),
+            Self::RelativeUri => (
+                "relative_uri",
+                "the request's URI has no scheme and host, and the layer does not have exactly one origin to stand in",
+                "send an absolute URI, or give the layer one origin",
+            ),
+            Self::ReauthorizationRequired => (
+                "reauthorization_required",
+                "the grant is no longer valid",
+                "log in again and hand the token to `TokenManager::put`",
+            ),
+            Self::ResponseTooLarge => (
+                "response_too_large",
+                "the endpoint's answer is too long to be read",
+                "check the URL of the endpoint",
+            ),
+            Self::ShutDown => ("shut_down", "the token manager was shut down", ""),
+            Self::Signature => ("signature", "the request could not be signed", ""),
+            Self::Source => ("source", "the token source failed", ""),
+            Self::Store => ("store", "the token store failed", ""),
+            Self::Timeout => ("timeout", "the endpoint did not answer in time", ""),
+            Self::Transport => ("transport", "the endpoint could not be reached", ""),
+            Self::UnexpectedTokenKey => (
+                "unexpected_token_key",
+                "the request carries a `TokenKey`, and the layer has one identity for all",
+                "remove it, or build the layer with `key_per_request()`",
+            ),
+            Self::UnexpectedStatus => (
+                "unexpected_status",
+                "the endpoint answered with an unexpected status",
+                "check the URL of the endpoint and the state of the server",
+            ),
+            Self::UnusableResponse => (
+                "unusable_response",
+                "the endpoint's answer could not be understood",
+                "check the URL of the endpoint",
+            ),
+            Self::WaitTimeout => (
+                "wait_timeout",
+                "no token came within the time that a request waits",
+                "the refresh goes on; try again",
+            ),
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! The refresh token grant (RFC 6749 §6).
+
+use bytes::Bytes;
+use http::Request;
+use http::Response;
+use http_body::Body;
+use tower::BoxError;
+use tower::Service;
+
+use crate::error::ConfigError;
+use crate::error::Error;
+use crate::error::ErrorKind;
+use crate::grant::ClientAuth;
+use crate::grant::TokenEndpoint;
+use crate::grant::token_endpoint::push_scope;
+use crate::protocol::oauth2::form::Form;
+use crate::token::AccessScope;
+use crate::token::SourceRequest;
+use crate::token::Token;
+use crate::token::TokenSource;
+
+/// Renews tokens with their refresh token (RFC 6749 §6), and follows its rotation.
+///
+/// The first token of each key comes from a login and goes to [`TokenManager::put`](crate::TokenManager::put).
+///
+/// ```
+/// use std::time::Duration;
+/// use tower_oauth::{ClientAuth, Token, TokenKey, TokenManager};
+/// use tower_oauth::grant::RefreshToken;
+/// # fn http() -> impl tower::Service<http::Request<http_body_util::Full<bytes::Bytes>>,
+/// #     Response = http::Response<http_body_util::Full<bytes::Bytes>>, Error = std::convert::Infallible,
+/// #     Future: Send> + Clone + Send + 'static {
+/// #     tower::service_fn(|_| async { Ok(http::Response::default()) })
+/// # }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let auth = ClientAuth::basic("client id", "client secret");
+/// let manager =
+///     TokenManager::builder(RefreshToken::new("https://auth.example.com/token", auth, http())?).build();
+///
+/// // After a login:
+/// let alice = TokenKey::new("alice");
+/// let token = Token::new("access").expires_in(Duration::from_secs(3600)).with_refresh_token("refresh");
+/// manager.put(&alice, token).await?;
+/// assert_eq!(manager.token(&alice).await?.access_token().expose(), "access");
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct RefreshToken {
+    endpoint: TokenEndpoint,
+}
+
+impl RefreshToken {
+    /// A client that is known at the token endpoint `url`, which is reached through `http`.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidEndpoint`] when `url` is not an absolute http or https URL.
+    pub fn new<S, Q, R>(url: &str, auth: ClientAuth, http: S) -> Result<Self, ConfigError>
+    where
+        S: Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        Q: From<Bytes> + Send + 'static,
+        R: Body + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        TokenEndpoint::new(url, auth, http).map(Self::at)
+    }
+
+    /// A client that is known at `endpoint`.
+    pub fn at(endpoint: TokenEndpoint) -> Self {
+        Self { endpoint }
+    }
+}
+
+impl TokenSource for RefreshToken {
+    async fn token(&self, request: SourceRequest) -> Result<Token, Error> {
+        let Some(record) = request.previous() else {
+            return Err(Error::new(ErrorKind::NoToken));
+        };
+        let Some(refresh_token) = record.refresh_token() else {
+            return Err(
+                Error::new(ErrorKind::ReauthorizationRequired).detail("the login brought no refresh token")
+            );
+        };
+        let mut form = Form::new("refresh_token");
+        form.push_secret("refresh_token", refresh_token);
+        push_scope(&mut form, &request, &AccessScope::new());
+        self.endpoint.exchange(form).await.map_err(|error| {
+            // The one refusal that says something of the grant and not of the client or the moment (RFC 6749 §5.2).
+            let is_dead = error.kind() == ErrorKind::Refused
+                && error.server().is_some_and(|server| server.code() == "invalid_grant");
+            if is_dead { error.into_reauthorization_required() } else { error }
+        })
+    }
+}

@@ -1,0 +1,388 @@
+//! Where credentials may go.
+//!
+//! A signature or a token is a credential: whoever receives it may use it. No layer of this crate can be built
+//! without saying which origins (scheme, host and port) may receive one:
+//!
+//! ```
+//! use tower_oauth::Origins;
+//!
+//! let one = Origins::one("https://api.example.com")?;
+//! let both = Origins::several(["https://api.example.com", "https://upload.example.com:8443"])?;
+//! let tenants = Origins::predicate(|origin| origin.is_https() && origin.host().ends_with(".example.com"));
+//! # Ok::<(), tower_oauth::ConfigError>(())
+//! ```
+
+use std::borrow::Cow;
+use std::fmt;
+use std::net::Ipv4Addr;
+use std::net::Ipv6Addr;
+use std::sync::Arc;
+
+use http::Uri;
+
+use crate::error::ConfigError;
+use crate::error::Error;
+use crate::error::ErrorKind;
+
+/// A scheme (http or https), a host and a port (RFC 6454).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin<'a> {
+    https: bool,
+    host: Cow<'a, str>,
+    port: u16,
+}
+
+impl Origin<'_> {
+    /// Whether the scheme is https.
+    pub fn is_https(&self) -> bool {
+        self.https
+    }
+
+    /// The scheme: `http` or `https`.
+    pub fn scheme(&self) -> &'static str {
+        if self.https { "https" } else { "http" }
+    }
+
+    /// The host in lower case; an IPv6 address is in brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port, the scheme's own when none was written.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the host is this machine: `localhost`, a name under `.localhost`, 127.0.0.0/8 or `[::1]`.
+    pub fn is_loopback(&self) -> bool {
+        is_loopback(&self.host)
+    }
+}
+
+impl fmt::Display for Origin<'_> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}://{}", self.scheme(), self.host)?;
+        if self.port == default_port(self.https) { Ok(()) } else { write!(formatter, ":{}", self.port) }
+    }
+}
+
+impl<'a> Origin<'a> {
+    /// The origin of an absolute http or https URI.
+    pub(crate) fn of(uri: &'a Uri) -> Option<Self> {
+        let https = is_https(uri)?;
+        let host = uri.host().filter(|host| !host.is_empty())?;
+        let host = if host.bytes().any(|byte| byte.is_ascii_uppercase()) {
+            Cow::Owned(host.to_ascii_lowercase())
+        } else {
+            Cow::Borrowed(host)
+        };
+        Some(Self { https, host, port: uri.port_u16().unwrap_or(default_port(https)) })
+    }
+
+    fn is_origin_of(&self, uri: &Uri) -> bool {
+        is_https(uri) == Some(self.https)
+            && uri.port_u16().unwrap_or(default_port(self.https)) == self.port
+            && uri.host().is_some_and(|host| host.eq_ignore_ascii_case(&self.host))
+    }
+}
+
+impl Origin<'static> {
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        let invalid = |reason| ConfigError::InvalidOrigin { origin: text.to_owned(), reason };
+        let uri: Uri = text.parse().map_err(|_| invalid("it is not a URI"))?;
+        let origin = Origin::of(&uri).ok_or_else(|| invalid("it has no http or https scheme and host"))?;
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            return Err(invalid("it has a user name"));
+        }
+        // `Uri::port` is `None` for a port that is not a number, as if there were none.
+        let host = uri.host().unwrap_or_default();
+        let port = uri.authority().and_then(|authority| authority.as_str().strip_prefix(host));
+        if port.is_some_and(|port| !port.is_empty()) && uri.port_u16().is_none() {
+            return Err(invalid("its port is not a number up to 65535"));
+        }
+        if uri.path() != "/" && !uri.path().is_empty() || uri.query().is_some() || text.contains('#') {
+            return Err(invalid("it has a path, query or fragment, which origins do not have"));
+        }
+        if origin.host.contains('*') {
+            return Err(invalid("wildcards are not understood (use `Origins::predicate`)"));
+        }
+        Ok(Self { https: origin.https, host: Cow::Owned(origin.host.into_owned()), port: origin.port })
+    }
+}
+
+/// The origins that may receive a credential; part of the construction of every layer.
+///
+/// Plain http is refused for every host but this machine, whatever is listed here, unless the layer was told
+/// `dangerously_allow_http()`.
+#[derive(Clone)]
+pub struct Origins(Allowed);
+
+#[derive(Clone)]
+enum Allowed {
+    One(Origin<'static>),
+    Several(Arc<[Origin<'static>]>),
+    Predicate(Arc<dyn Fn(&Origin<'_>) -> bool + Send + Sync>),
+    Any,
+}
+
+impl Origins {
+    /// A single origin, such as `https://api.example.com`. A request whose URI is relative is taken to be for it.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidOrigin`] when the text is not `scheme://host` or `scheme://host:port`.
+    pub fn one(origin: &str) -> Result<Self, ConfigError> {
+        Ok(Self(Allowed::One(Origin::parse(origin)?)))
+    }
+
+    /// A list of origins. Unless it has one entry, requests need absolute URIs.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidOrigin`] for an entry that is not an origin, [`ConfigError::NoOrigins`] for no entry.
+    pub fn several<I>(origins: I) -> Result<Self, ConfigError>
+    where
+        I: IntoIterator,
+        I::Item: AsRef<str>,
+    {
+        let mut parsed = origins
+            .into_iter()
+            .map(|origin| Origin::parse(origin.as_ref()))
+            .collect::<Result<Vec<_>, _>>()?;
+        match (parsed.pop(), parsed.is_empty()) {
+            (None, _) => Err(ConfigError::NoOrigins),
+            (Some(only), true) => Ok(Self(Allowed::One(only))),
+            (Some(last), false) => {
+                parsed.push(last);
+                Ok(Self(Allowed::Several(parsed.into())))
+            }
+        }
+    }
+
+    /// Every origin for which `predicate` is true; requests need absolute URIs.
+    pub fn predicate(predicate: impl Fn(&Origin<'_>) -> bool + Send + Sync + 'static) -> Self {
+        Self(Allowed::Predicate(Arc::new(predicate)))
+    }
+
+    /// Every origin. Whoever can choose the URI of a request, by a redirect for instance, receives the credential.
+    pub fn dangerously_any() -> Self {
+        Self(Allowed::Any)
+    }
+
+    fn only(&self) -> Option<&Origin<'static>> {
+        match &self.0 {
+            Allowed::One(origin) => Some(origin),
+            _ => None,
+        }
+    }
+
+    fn allow(&self, uri: &Uri) -> bool {
+        match &self.0 {
+            Allowed::One(origin) => origin.is_origin_of(uri),
+            Allowed::Several(origins) => origins.iter().any(|origin| origin.is_origin_of(uri)),
+            Allowed::Predicate(predicate) => Origin::of(uri).is_some_and(|origin| predicate(&origin)),
+            Allowed::Any => true,
+        }
+    }
+}
+
+impl fmt::Debug for Origins {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.0 {
+            Allowed::One(origin) => {
+                formatter.debug_tuple("Origins").field(&format_args!("{origin}")).finish()
+            }
+            Allowed::Several(origins) => {
+                formatter.debug_list().entries(origins.iter().map(ToString::to_string)).finish()
+            }
+            Allowed::Predicate(_) => formatter.write_str("Origins(predicate)"),
+            Allowed::Any => formatter.write_str("Origins(any)"),
+        }
+    }
+}
+
+/// What a layer asks of each request's URI before it touches the request.
+#[derive(Clone, Debug)]
+pub(crate) struct Guard {
+    origins: Origins,
+    allow_http: bool,
+    pass_foreign: bool,
+}
+
+/// The answer of a [`Guard`] that does not refuse.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Admission<'a> {
+    /// The URI is absolute and its origin may have the credential.
+    Absolute,
+    /// The URI is relative and stands for this origin.
+    Relative(&'a Origin<'static>),
+    /// The origin may not have the credential, and such requests are to pass without.
+    Foreign,
+}
+
+impl Guard {
+    pub(crate) fn new(origins: Origins) -> Self {
+        Self { origins, allow_http: false, pass_foreign: false }
+    }
+
+    pub(crate) fn allow_http(mut self) -> Self {
+        self.allow_http = true;
+        self
+    }
+
+    pub(crate) fn pass_foreign(mut self) -> Self {
+        self.pass_foreign = true;
+        self
+    }
+
+    /// Decides whether a request to `uri` may carry the credential.
+    pub(crate) fn admit(&self, uri: &Uri) -> Result<Admission<'_>, Error> {
+        if uri.authority().is_none() && uri.scheme().is_none() {
+            let Some(origin) = self.origins.only() else {
+                return Err(Error::new(ErrorKind::RelativeUri));
+            };
+            self.secure(origin.https, &origin.host)?;
+            return Ok(Admission::Relative(origin));
+        }
+        let Some(https) = is_https(uri) else {
+            return Err(Error::new(ErrorKind::RelativeUri).detail("only http and https URIs can be signed"));
+        };
+        if !self.origins.allow(uri) {
+            if self.pass_foreign {
+                return Ok(Admission::Foreign);
+            }
+            let origin = Origin::of(uri).map(|origin| origin.to_string()).unwrap_or_default();
+            return Err(Error::new(ErrorKind::ForeignOrigin).detail(origin));
+        }
+        self.secure(https, uri.host().unwrap_or_default())?;
+        Ok(Admission::Absolute)
+    }
+
+    fn secure(&self, https: bool, host: &str) -> Result<(), Error> {
+        if https || self.allow_http || is_loopback(host) {
+            Ok(())
+        } else {
+            Err(Error::new(ErrorKind::InsecureScheme).detail(format!("http://{host}")))
+        }
+    }
+}
+
+/// Whether credentials may be sent to an endpoint: https, this machine, or plain http that was allowed loudly.
+pub(crate) fn is_secure(uri: &Uri) -> bool {
+    is_https(uri).is_some_and(|https| https || is_loopback(uri.host().unwrap_or_default()))
+}
+
+fn is_https(uri: &Uri) -> Option<bool> {
+    match uri.scheme_str() {
+        Some("https") => Some(true),
+        Some("http") => Some(false),
+        _ => None,
+    }
+}
+
+fn default_port(https: bool) -> u16 {
+    if https { 443 } else { 80 }
+}
+
+fn is_loopback(host: &str) -> bool {
+    // No allocation here: a service on this machine is asked this for every request.
+    let label = host.rsplit('.').next().unwrap_or_default();
+    if label.eq_ignore_ascii_case("localhost") {
+        return true;
+    }
+    if let Ok(address) = host.parse::<Ipv4Addr>() {
+        return address.is_loopback();
+    }
+    let address = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    address.and_then(|address| address.parse::<Ipv6Addr>().ok()).is_some_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn kind<'a>(guard: &'a Guard, uri: &'static str) -> Result<Admission<'a>, ErrorKind> {
+        guard.admit(&Uri::from_static(uri)).map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn an_origin_is_compared_without_case_and_with_its_default_port() {
+        let guard = Guard::new(Origins::one("https://API.example.com:443/").unwrap());
+        assert_eq!(kind(&guard, "https://api.EXAMPLE.com/a?b"), Ok(Admission::Absolute));
+        assert_eq!(kind(&guard, "https://user@api.example.com/"), Ok(Admission::Absolute));
+    }
+
+    #[test]
+    fn neighbours_of_an_origin_are_foreign() {
+        let guard = Guard::new(Origins::one("https://api.example.com").unwrap());
+        for uri in [
+            "https://api.example.com:8443/",
+            "http://api.example.com/",
+            "https://api.example.com.evil.test/",
+            "https://api.example.com@evil.test/",
+            "https://evil.test/?https://api.example.com",
+            "https://api.example.com./",
+        ] {
+            assert_eq!(kind(&guard, uri), Err(ErrorKind::ForeignOrigin), "{uri}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_refused_except_on_this_machine() {
+        let guard = Guard::new(Origins::dangerously_any());
+        assert_eq!(kind(&guard, "http://api.example.com/"), Err(ErrorKind::InsecureScheme));
+        for uri in ["http://127.0.0.1:8080/", "http://localhost/", "http://[::1]:1/", "http://a.localhost/"] {
+            assert_eq!(kind(&guard, uri), Ok(Admission::Absolute), "{uri}");
+        }
+        for uri in ["http://127.0.0.1.example.com/", "http://localhost.example.com/", "http://notlocalhost/"]
+        {
+            assert_eq!(kind(&guard, uri), Err(ErrorKind::InsecureScheme), "{uri}");
+        }
+        assert_eq!(kind(&guard.allow_http(), "http://api.example.com/"), Ok(Admission::Absolute));
+    }
+
+    #[test]
+    fn a_relative_uri_stands_for_the_only_origin() {
+        let guard = Guard::new(Origins::several(["https://api.example.com"]).unwrap());
+        assert!(
+            matches!(kind(&guard, "/a?b"), Ok(Admission::Relative(origin)) if origin.host() == "api.example.com")
+        );
+        let insecure = Guard::new(Origins::one("http://api.example.com").unwrap());
+        assert_eq!(kind(&insecure, "/"), Err(ErrorKind::InsecureScheme));
+        let two = Guard::new(Origins::several(["https://a.test", "https://b.test"]).unwrap());
+        assert_eq!(kind(&two, "/"), Err(ErrorKind::RelativeUri));
+        assert_eq!(kind(&Guard::new(Origins::dangerously_any()), "/"), Err(ErrorKind::RelativeUri));
+        assert_eq!(kind(&Guard::new(Origins::predicate(|_| true)), "/"), Err(ErrorKind::RelativeUri));
+    }
+
+    #[test]
+    fn an_authority_without_scheme_and_other_schemes_are_unclear() {
+        let guard = Guard::new(Origins::dangerously_any());
+        assert_eq!(kind(&guard, "api.example.com:443"), Err(ErrorKind::RelativeUri));
+        assert_eq!(kind(&guard, "ftp://api.example.com/"), Err(ErrorKind::RelativeUri));
+    }
+
+    #[test]
+    fn foreign_requests_pass_bare_when_asked() {
+        let guard = Guard::new(Origins::one("https://api.example.com").unwrap()).pass_foreign();
+        assert_eq!(kind(&guard, "https://elsewhere.test/"), Ok(Admission::Foreign));
+    }
+
+    #[test]
+    fn what_is_not_an_origin_is_refused_with_the_reason() {
+        for text in [
+            "",
+            "api.example.com",
+            "/path",
+            "ftp://a.test",
+            "https://a.test/path",
+            "https://a.test?q",
+            "https://user@a.test",
+            "https://*.a.test",
+            "https://a.test#f",
+            "https://a.test:99999",
+        ] {
+            let error = Origins::one(text).unwrap_err();
+            assert!(matches!(error, ConfigError::InvalidOrigin { .. }), "{text}: {error}");
+        }
+        assert_eq!(Origins::several([""; 0]).unwrap_err(), ConfigError::NoOrigins);
+    }
+}

@@ -1,0 +1,187 @@
+//! How a manager is made.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::clock::SharedClock;
+use crate::token::BoxTokenSource;
+use crate::token::BoxTokenStore;
+use crate::token::Event;
+use crate::token::TokenManager;
+use crate::token::TokenSource;
+use crate::token::TokenStore;
+use crate::token::memory::MemoryStore;
+use crate::token::settings::Settings;
+
+/// Builds a [`TokenManager`]. Everything but the source and the store has a default:
+///
+/// | what | default | meaning |
+/// |---|---|---|
+/// | [`refresh_fraction`](Self::refresh_fraction) | 0.8 | part of a token's life after which its successor is fetched while it is still in use, less up to 0.1 by chance |
+/// | [`hard_leeway`](Self::hard_leeway) | 10 s, at most a tenth of the life | before its end a token is no longer sent |
+/// | [`assumed_lifetime`](Self::assumed_lifetime) | none: it never ends | life of a token whose server does not say |
+/// | [`refresh_deadline`](Self::refresh_deadline) | 30 s | longest time of one refresh, storing excepted |
+/// | [`wait_timeout`](Self::wait_timeout) | 35 s | longest time that a caller waits for a token |
+/// | [`back_off`](Self::back_off) | 200 ms to 30 s | pause after a failure: random, doubling; `Retry-After` is its least, up to an hour |
+/// | [`configuration_pause`](Self::configuration_pause) | 60 s | pause after the server refused the client itself |
+/// | [`dead_recheck`](Self::dead_recheck) | 30 s | how often the store is looked at for a new login, after a grant has ended |
+/// | [`cool_down`](Self::cool_down) | 1 s to 60 s | least time between two refreshes that refused tokens cause, doubling |
+/// | [`persist_patience`](Self::persist_patience) | 1 s | how long a failing store is tried before the token is used all the same |
+/// | [`persist_failure`](Self::persist_failure) | [`PersistFailure::ServeFromMemory`] | what happens then |
+/// | [`lease_ttl`](Self::lease_ttl) | 60 s | how long a lease lasts unless it is renewed |
+/// | [`max_keys`](Self::max_keys) | 10 000 | keys in memory; those that nobody uses leave first |
+/// | [`clock`](Self::clock) | the system's | |
+/// | [`chance`](Self::chance) | the thread's random numbers | |
+pub struct TokenManagerBuilder {
+    source: BoxTokenSource,
+    store: BoxTokenStore,
+    clock: SharedClock,
+    settings: Settings,
+    persist_failure: PersistFailure,
+    observer: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+}
+
+/// What happens when the store does not take a token that was just obtained.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PersistFailure {
+    /// Requests get the token from memory, and the store is tried until it takes it. The token exists, and the one
+    /// before may be spent: refusing to use it helps nobody.
+    #[default]
+    ServeFromMemory,
+    /// Requests fail until the store has the token.
+    Refuse,
+}
+
+impl TokenManagerBuilder {
+    pub(super) fn new(source: impl TokenSource) -> Self {
+        Self {
+            source: BoxTokenSource::new(source),
+            store: BoxTokenStore::new(MemoryStore::new()),
+            clock: SharedClock::default(),
+            settings: Settings::default(),
+            persist_failure: PersistFailure::default(),
+            observer: None,
+        }
+    }
+
+    /// Where grants are kept; in memory by default, and gone with the process.
+    pub fn store(mut self, store: impl TokenStore) -> Self {
+        self.store = BoxTokenStore::new(store);
+        self
+    }
+
+    /// The clock that expiry is judged by.
+    pub fn clock(mut self, clock: impl Clock) -> Self {
+        self.clock = SharedClock::new(clock);
+        self
+    }
+
+    /// Numbers from 0 to 1 that spread refreshes and pauses; for tests.
+    pub fn chance(mut self, chance: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
+        self.settings.chance = Arc::new(chance);
+        self
+    }
+
+    /// The part of a token's life, from 0 to 1, after which its successor is fetched.
+    pub fn refresh_fraction(mut self, fraction: f64) -> Self {
+        self.settings.refresh_fraction = if fraction.is_finite() { fraction.clamp(0.0, 1.0) } else { 0.8 };
+        self
+    }
+
+    /// The time before its end in which a token is no longer sent; at most a tenth of its life.
+    pub fn hard_leeway(mut self, leeway: Duration) -> Self {
+        self.settings.hard_leeway = leeway;
+        self
+    }
+
+    /// The life of a token whose server does not say how long it lives.
+    pub fn assumed_lifetime(mut self, lifetime: Duration) -> Self {
+        self.settings.assumed_lifetime = Some(lifetime);
+        self
+    }
+
+    /// The longest time of one refresh.
+    pub fn refresh_deadline(mut self, deadline: Duration) -> Self {
+        self.settings.flight_deadline = deadline;
+        self
+    }
+
+    /// The longest time that a caller waits for a token. The refresh goes on without it.
+    pub fn wait_timeout(mut self, timeout: Duration) -> Self {
+        self.settings.wait_timeout = timeout;
+        self
+    }
+
+    /// The pause after the first failure, and the longest one.
+    pub fn back_off(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.back_off = (first, longest);
+        self
+    }
+
+    /// The pause after the server refused the client itself.
+    pub fn configuration_pause(mut self, pause: Duration) -> Self {
+        self.settings.configuration_pause = pause;
+        self
+    }
+
+    /// How often the store is looked at for a new login after a grant has ended.
+    pub fn dead_recheck(mut self, interval: Duration) -> Self {
+        self.settings.dead_recheck = interval;
+        self
+    }
+
+    /// The least time between two refreshes that refused tokens cause, and what it grows to while they keep coming.
+    pub fn cool_down(mut self, first: Duration, longest: Duration) -> Self {
+        self.settings.cool_down = (first, longest);
+        self
+    }
+
+    /// How long a failing store is tried before [`persist_failure`](Self::persist_failure) decides.
+    pub fn persist_patience(mut self, patience: Duration) -> Self {
+        self.settings.persist_patience = patience;
+        self
+    }
+
+    /// What happens when the store does not take a new token.
+    pub fn persist_failure(mut self, choice: PersistFailure) -> Self {
+        self.persist_failure = choice;
+        self
+    }
+
+    /// How long a lease of a shared store lasts, unless it is renewed, which is done in time.
+    pub fn lease_ttl(mut self, ttl: Duration) -> Self {
+        self.settings.lease_ttl = ttl;
+        self
+    }
+
+    /// How many keys are kept in memory; at least one.
+    pub fn max_keys(mut self, keys: usize) -> Self {
+        self.settings.max_keys = keys.max(1);
+        self
+    }
+
+    /// Tells `observer` what happens. It is called in the middle of things: it must be quick and must not block.
+    pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.observer = Some(Arc::new(observer));
+        self
+    }
+
+    /// The manager.
+    pub fn build(self) -> TokenManager {
+        let Self { source, store, clock, settings, persist_failure, observer } = self;
+        TokenManager::new(source, store, clock, settings, persist_failure, observer)
+    }
+}
+
+impl fmt::Debug for TokenManagerBuilder {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TokenManagerBuilder")
+            .field("source", &self.source)
+            .field("store", &self.store)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,341 @@
+//! Gives out tokens.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use tokio::time::timeout;
+
+use crate::clock::SharedClock;
+use crate::error::Error;
+use crate::error::ErrorKind;
+use crate::token::AccessScope;
+use crate::token::BoxTokenSource;
+use crate::token::BoxTokenStore;
+use crate::token::Event;
+use crate::token::PersistFailure;
+use crate::token::Published;
+use crate::token::Reason;
+use crate::token::Record;
+use crate::token::Swap;
+use crate::token::Token;
+use crate::token::TokenKey;
+use crate::token::TokenManagerBuilder;
+use crate::token::TokenSource;
+use crate::token::TokenStore;
+use crate::token::flight;
+use crate::token::flight::Flight;
+use crate::token::flight::Landing;
+use crate::token::keyed::Entry;
+use crate::token::keyed::Found;
+use crate::token::keyed::Keyed;
+use crate::token::settings::Settings;
+use crate::token::slot::Decision;
+use crate::token::tasks::Tasks;
+
+/// Gives out the current token of each key, and renews it. See the [module docs](super).
+///
+/// Clones share everything. Nothing runs in the background but refreshes, and those only when somebody asked; tasks are
+/// spawned on the tokio runtime of the caller, which needs its timer (`enable_time`). Dropping the manager lets
+/// refreshes that are under way finish.
+#[derive(Clone)]
+pub struct TokenManager(Arc<Shared>);
+
+/// What the clones of a manager, and its flights, share.
+pub(super) struct Shared {
+    pub(super) source: BoxTokenSource,
+    pub(super) store: BoxTokenStore,
+    pub(super) clock: SharedClock,
+    pub(super) settings: Settings,
+    pub(super) persist_failure: PersistFailure,
+    pub(super) observer: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    pub(super) tasks: Tasks,
+    keyed: Keyed,
+    serial: AtomicU64,
+}
+
+/// The token of one key and scope, as a layer holds on to it.
+#[derive(Clone)]
+pub(crate) struct Identity(Arc<Entry>);
+
+impl Identity {
+    pub(crate) fn key(&self) -> &TokenKey {
+        &self.0.key
+    }
+}
+
+/// What somebody who asks does next.
+enum Step {
+    Serve(Arc<Published>),
+    Start(Reason, Duration, Option<Arc<Published>>),
+    Wait(Arc<Flight>),
+}
+
+impl TokenManager {
+    /// A manager of the tokens of `source`; see [`TokenManagerBuilder`] for what can be set.
+    pub fn builder(source: impl TokenSource) -> TokenManagerBuilder {
+        TokenManagerBuilder::new(source)
+    }
+
+    /// The current token of `key`; waits for one when there is none.
+    ///
+    /// # Errors
+    /// Whatever kept the source or the store from giving one; [`ErrorKind::WaitTimeout`] when it takes too long (the
+    /// refresh goes on), [`ErrorKind::BackOff`] while a pause after a failure lasts.
+    pub async fn token(&self, key: &TokenKey) -> Result<Token, Error> {
+        self.token_for(key, &AccessScope::new()).await
+    }
+
+    /// The current token of `key` that is good for `scope`; otherwise like [`token`](Self::token).
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub async fn token_for(&self, key: &TokenKey, scope: &AccessScope) -> Result<Token, Error> {
+        let identity = self.identity(key, scope);
+        Ok(self.acquire(&identity).await?.token.clone())
+    }
+
+    /// The token of `key` that could be sent right now, from memory: nothing is loaded, fetched or waited for.
+    pub fn peek(&self, key: &TokenKey) -> Option<Token> {
+        let entry = self.0.keyed.get(key, &AccessScope::new())?;
+        match entry.find(self.0.clock.now()) {
+            Found::Token(served) | Found::TokenAndLook(served) => {
+                served.as_deref().map(|published| published.token.clone())
+            }
+            Found::Nothing => None,
+        }
+    }
+
+    /// Stores the first token of an interactive grant, or that of a new login, in place of all that was there. It is in
+    /// the store when this returns, and every later request uses it; a refresh that is under way cannot overwrite it.
+    ///
+    /// # Errors
+    /// [`ErrorKind::InvalidToken`] for a token that cannot be put on requests; the store's error when it could not be
+    /// stored, and then nothing has changed.
+    pub async fn put(&self, key: &TokenKey, token: Token) -> Result<(), Error> {
+        self.put_for(key, &AccessScope::new(), token).await
+    }
+
+    /// Like [`put`](Self::put), for a token that was asked for with `scope`.
+    ///
+    /// # Errors
+    /// As [`put`](Self::put).
+    pub async fn put_for(&self, key: &TokenKey, scope: &AccessScope, token: Token) -> Result<(), Error> {
+        let shared = &self.0;
+        let token = token.stamped(shared.clock.now());
+        let mut published = shared.publish(token.clone().without_refresh_token(), 0)?;
+        let mut stored = shared.store.load(key).await?;
+        loop {
+            let record = Record::login(stored.as_ref(), scope.clone(), token.clone());
+            let expected = stored.as_ref().map(Record::generation);
+            match shared.store.compare_and_swap(key, expected, &record).await? {
+                Swap::Stored => {
+                    published.generation = record.generation();
+                    break;
+                }
+                Swap::Conflict(other) => stored = other,
+            }
+        }
+        let identity = self.identity(key, scope);
+        identity.0.grant.unpersisted().take();
+        let published = Arc::new(published);
+        for entry in identity.0.grant.entries() {
+            let waited_for = entry.change(|state| {
+                if entry.scope == *scope {
+                    state.slot.take(Arc::clone(&published));
+                } else {
+                    state.slot.forget();
+                }
+                // Who waits for a flight may go on with the login's token; the flight itself lands on a new one.
+                state.flight.as_mut().map(|flight| std::mem::replace(flight, Arc::new(Flight::default())))
+            });
+            if let Some(flight) = waited_for {
+                flight.land(Ok(()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Gets a new token for `key` although the current one may be good, and waits for it. When a refresh is under way
+    /// already, its result is taken.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub async fn refresh(&self, key: &TokenKey) -> Result<Token, Error> {
+        let identity = self.identity(key, &AccessScope::new());
+        Ok(self.acquire_another(&identity).await?.token.clone())
+    }
+
+    /// Says that `token` is no longer good, if it is still the current one of `key`: it is not given out again, and the
+    /// next request waits for its successor.
+    pub fn invalidate(&self, key: &TokenKey, token: &Token) {
+        for entry in self.0.keyed.entries(key) {
+            let last = entry.look(|state| state.slot.last().map(|(last, _)| Arc::clone(last)));
+            if let Some(last) = last.filter(|last| last.same_access_token(token)) {
+                entry.change(|state| state.slot.reject(last.serial));
+            }
+        }
+    }
+
+    /// Starts no more refreshes, and waits up to `grace` for those that are under way, and for tokens that are on their
+    /// way into the store. Gives the number of tasks that were abandoned. Tokens that are still valid are given out
+    /// until they end; then requests fail with [`ErrorKind::ShutDown`].
+    pub async fn shutdown(&self, grace: Duration) -> usize {
+        self.0.tasks.close(grace).await
+    }
+}
+
+/// What the layers use.
+impl TokenManager {
+    pub(super) fn new(
+        source: BoxTokenSource,
+        store: BoxTokenStore,
+        clock: SharedClock,
+        settings: Settings,
+        persist_failure: PersistFailure,
+        observer: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    ) -> Self {
+        let keyed = Keyed::new(settings.max_keys);
+        Self(Arc::new(Shared {
+            source,
+            store,
+            clock,
+            settings,
+            persist_failure,
+            observer,
+            tasks: Tasks::default(),
+            keyed,
+            serial: AtomicU64::new(0),
+        }))
+    }
+
+    /// The entry of a key and a scope, which stays as long as it is held.
+    pub(crate) fn identity(&self, key: &TokenKey, scope: &AccessScope) -> Identity {
+        Identity(self.0.keyed.entry(key, scope, self.0.clock.now()))
+    }
+
+    /// The token that can be sent right now, without a lock, a wait or an allocation. When its successor is wanted, one
+    /// of the callers starts to get it on the way.
+    pub(crate) fn current<T>(&self, identity: &Identity, take: impl FnOnce(&Published) -> T) -> Option<T> {
+        match identity.0.find(self.0.clock.now()) {
+            Found::Token(served) => served.as_deref().map(take),
+            Found::TokenAndLook(served) => {
+                // The token at hand is good, so whatever comes of this is not the caller's concern.
+                let _ = self.step(&identity.0, false).map(|step| self.start(&identity.0, step));
+                served.as_deref().map(take)
+            }
+            Found::Nothing => None,
+        }
+    }
+
+    /// The current token; waits for one when there is none.
+    pub(crate) async fn acquire(&self, identity: &Identity) -> Result<Arc<Published>, Error> {
+        self.acquire_from(&identity.0, false).await
+    }
+
+    /// A token other than the current one.
+    pub(crate) async fn acquire_another(&self, identity: &Identity) -> Result<Arc<Published>, Error> {
+        self.acquire_from(&identity.0, true).await
+    }
+
+    /// A server refused the token with this serial number.
+    pub(crate) fn refused(&self, identity: &Identity, serial: u64) {
+        identity.0.change(|state| state.slot.reject(serial));
+    }
+
+    async fn acquire_from(&self, entry: &Arc<Entry>, another: bool) -> Result<Arc<Published>, Error> {
+        if flight::is_own_flight(entry) {
+            return Err(Error::new(ErrorKind::Reentrant));
+        }
+        let step = self.step(entry, another)?;
+        let mut flight = match self.start(entry, step)? {
+            Ok(published) => return Ok(published),
+            Err(flight) => flight,
+        };
+        let wait = async {
+            loop {
+                flight.wait().await?;
+                let step = self.step(entry, false)?;
+                match self.start(entry, step)? {
+                    Ok(published) => return Ok(published),
+                    Err(next) => flight = next,
+                }
+            }
+        };
+        let wait_timeout = self.0.settings.wait_timeout;
+        timeout(wait_timeout, wait).await.unwrap_or_else(|_| {
+            Err(Error::new(ErrorKind::WaitTimeout).detail(format!("a request waits for {wait_timeout:?}")))
+        })
+    }
+
+    /// Asks the slot.
+    fn step(&self, entry: &Entry, another: bool) -> Result<Step, Error> {
+        let now = self.0.clock.now();
+        entry.change(|state| {
+            let decision =
+                if another { state.slot.force(now) } else { state.slot.read(now, &self.0.settings) };
+            match decision {
+                Decision::Serve(published) => Ok(Step::Serve(published)),
+                Decision::ServeAndRefresh(published, reason) => {
+                    state.flight = Some(Arc::default());
+                    Ok(Step::Start(reason, Duration::ZERO, Some(published)))
+                }
+                Decision::Refresh(reason, delay) => {
+                    state.flight = Some(Arc::default());
+                    Ok(Step::Start(reason, delay, None))
+                }
+                Decision::Wait => Ok(Step::Wait(state.flight.get_or_insert_default().clone())),
+                Decision::Fail(error) => Err(error),
+            }
+        })
+    }
+
+    /// Does what the slot decided: gives a token, or the flight to wait for.
+    fn start(&self, entry: &Arc<Entry>, step: Step) -> Result<Result<Arc<Published>, Arc<Flight>>, Error> {
+        let (reason, delay, published) = match step {
+            Step::Serve(published) => return Ok(Ok(published)),
+            Step::Wait(flight) => return Ok(Err(flight)),
+            Step::Start(reason, delay, published) => (reason, delay, published),
+        };
+        // Held before the task exists: the flight may have landed by the time `spawn` returns.
+        let flight = entry.change(|state| state.flight.get_or_insert_default().clone());
+        let landing = Landing::new(Arc::clone(&self.0), Arc::clone(entry));
+        let spawned = match self.0.tasks.closed() {
+            Some(error) => Err(landing.abandon(error)),
+            None => self.0.tasks.spawn(flight::run(landing, reason, delay)),
+        };
+        match published {
+            Some(published) => Ok(Ok(published)),
+            None => spawned.map(|()| Err(flight)),
+        }
+    }
+}
+
+impl Shared {
+    /// Makes a token ready to be given out.
+    pub(super) fn publish(&self, token: Token, generation: u64) -> Result<Published, Error> {
+        let times = self.settings.times(&token);
+        let serial = self.serial.fetch_add(1, Ordering::Relaxed);
+        Published::new(token.without_refresh_token(), serial, generation, times)
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        event.log();
+        if let Some(observer) = &self.observer {
+            observer(&event);
+        }
+    }
+}
+
+impl fmt::Debug for TokenManager {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("TokenManager")
+            .field("source", &self.0.source)
+            .field("store", &self.0.store)
+            .field("keys", &self.0.keyed.len())
+            .finish_non_exhaustive()
+    }
+}

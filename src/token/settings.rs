@@ -1,0 +1,166 @@
+//! Every time and bound of a manager, with its default.
+
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use crate::token::Token;
+
+/// What the builder sets. Its docs have the table.
+#[derive(Clone)]
+pub(super) struct Settings {
+    pub(super) refresh_fraction: f64,
+    pub(super) hard_leeway: Duration,
+    pub(super) assumed_lifetime: Option<Duration>,
+    pub(super) flight_deadline: Duration,
+    pub(super) wait_timeout: Duration,
+    pub(super) back_off: (Duration, Duration),
+    pub(super) configuration_pause: Duration,
+    pub(super) dead_recheck: Duration,
+    pub(super) cool_down: (Duration, Duration),
+    pub(super) persist_patience: Duration,
+    pub(super) persist_back_off: (Duration, Duration),
+    pub(super) lease_ttl: Duration,
+    pub(super) max_keys: usize,
+    pub(super) chance: Arc<dyn Fn() -> f64 + Send + Sync>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            refresh_fraction: 0.8,
+            hard_leeway: Duration::from_secs(10),
+            assumed_lifetime: None,
+            flight_deadline: Duration::from_secs(30),
+            wait_timeout: Duration::from_secs(35),
+            back_off: (Duration::from_millis(200), Duration::from_secs(30)),
+            configuration_pause: Duration::from_secs(60),
+            dead_recheck: Duration::from_secs(30),
+            cool_down: (Duration::from_secs(1), Duration::from_secs(60)),
+            persist_patience: Duration::from_secs(1),
+            persist_back_off: (Duration::from_millis(50), Duration::from_secs(30)),
+            lease_ttl: Duration::from_secs(60),
+            max_keys: 10_000,
+            chance: Arc::new(rand::random::<f64>),
+        }
+    }
+}
+
+/// When a token is renewed, and when it is no longer sent.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Times {
+    /// From here on a new one is wanted.
+    pub(super) soft: Option<SystemTime>,
+    /// From here on it is not sent; never before `soft`.
+    pub(super) hard: Option<SystemTime>,
+}
+
+impl Settings {
+    /// A number from 0 up to, but not including, 1.
+    pub(super) fn chance(&self) -> f64 {
+        (self.chance)().clamp(0.0, 1.0)
+    }
+
+    /// The times of a token that went through [`Token::stamped`].
+    pub(super) fn times(&self, token: &Token) -> Times {
+        let obtained_at = token.obtained_at().unwrap_or(SystemTime::UNIX_EPOCH);
+        let assumed = || self.assumed_lifetime.and_then(|lifetime| obtained_at.checked_add(lifetime));
+        let wanted_after = |delay: Duration| obtained_at.checked_add(delay);
+        let Some(expires_at) = token.expires_at().or_else(assumed) else {
+            // It may live for ever; what the server asks for still counts.
+            return Times { soft: token.refresh_in().and_then(wanted_after), hard: None };
+        };
+        let lifetime = expires_at.duration_since(obtained_at).unwrap_or_default();
+        let leeway = self.hard_leeway.min(lifetime / 10);
+        let hard = expires_at.checked_sub(leeway).unwrap_or(expires_at);
+        let planned = lifetime.mul_f64(self.refresh_fraction);
+        let planned = token.refresh_in().map_or(planned, |asked| asked.min(planned));
+        let early = lifetime.mul_f64(0.1 * self.chance());
+        let soft = wanted_after(planned.saturating_sub(early)).unwrap_or(hard);
+        Times { soft: Some(soft.min(hard)), hard: Some(hard) }
+    }
+
+    /// The pause after the `attempt`th failure in a row: a random part of a bound that doubles each time.
+    pub(super) fn pause(&self, (first, most): (Duration, Duration), attempt: u32) -> Duration {
+        doubled(first, most, attempt).mul_f64(self.chance())
+    }
+}
+
+/// `first`, doubled `times` times, but at most `most`.
+pub(super) fn doubled(first: Duration, most: Duration, times: u32) -> Duration {
+    first.saturating_mul(2_u32.saturating_pow(times)).min(most)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn settings(chance: f64) -> Settings {
+        Settings { chance: Arc::new(move || chance), ..Settings::default() }
+    }
+
+    fn moment(seconds: u64) -> SystemTime {
+        SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+    }
+
+    fn times(lifetime: Duration, chance: f64) -> Times {
+        settings(chance).times(&Token::new("t").expires_in(lifetime).stamped(moment(1_000)))
+    }
+
+    #[test]
+    fn an_hour_is_renewed_from_80_percent_and_sent_until_10_seconds_before_its_end() {
+        let times = times(3_600 * SECOND, 0.0);
+        assert_eq!(times.soft, Some(moment(1_000 + 2_880)));
+        assert_eq!(times.hard, Some(moment(1_000 + 3_590)));
+    }
+
+    #[test]
+    fn chance_brings_the_renewal_forward_by_up_to_a_tenth() {
+        assert_eq!(times(1_000 * SECOND, 1.0).soft, Some(moment(1_000 + 700)));
+    }
+
+    #[test]
+    fn a_short_life_keeps_nine_tenths() {
+        let times = times(5 * SECOND, 0.0);
+        assert_eq!(times.hard, Some(moment(1_000) + Duration::from_millis(4_500)));
+        assert!(times.soft <= times.hard);
+    }
+
+    #[test]
+    fn no_life_at_all_ends_at_once() {
+        let times = times(Duration::ZERO, 0.5);
+        assert_eq!(times.hard, Some(moment(1_000)));
+        assert_eq!(times.soft, Some(moment(1_000)));
+    }
+
+    #[test]
+    fn an_unknown_end_never_comes_unless_a_lifetime_is_assumed() {
+        let token = Token::new("t").stamped(moment(1_000));
+        assert_eq!(settings(0.0).times(&token), Times { soft: None, hard: None });
+        let assumed = Settings { assumed_lifetime: Some(100 * SECOND), ..settings(0.0) };
+        assert_eq!(assumed.times(&token).hard, Some(moment(1_090)));
+    }
+
+    #[test]
+    fn a_server_may_ask_for_an_earlier_renewal_but_not_for_a_later_one() {
+        let token = |delay: u64| {
+            Token::new("t").expires_in(100 * SECOND).with_refresh_in(delay * SECOND).stamped(moment(0))
+        };
+        assert_eq!(settings(0.0).times(&token(50)).soft, Some(moment(50)));
+        assert_eq!(settings(0.0).times(&token(99)).soft, Some(moment(80)));
+    }
+
+    #[test]
+    fn an_absurd_lifetime_is_no_end() {
+        assert_eq!(times(Duration::MAX, 0.0), Times { soft: None, hard: None });
+    }
+
+    #[test]
+    fn pauses_double_up_to_a_bound() {
+        let settings = settings(1.0);
+        let pauses = [0, 1, 2, 7, 8, 100].map(|attempt| settings.pause(settings.back_off, attempt).as_millis());
+        assert_eq!(pauses, [200, 400, 800, 25_600, 30_000, 30_000]);
+    }
+}

@@ -1,0 +1,191 @@
+//! How token endpoints are called: any HTTP client that is a tower service, inside guards that it cannot take off.
+//!
+//! A redirect is an error (a 307 would carry secrets to another host), an answer has a largest size and a deadline, and
+//! plain http is refused except to this machine.
+
+use std::fmt;
+use std::future::Future;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::Request;
+use http::Response;
+use http::Uri;
+use http_body::Body;
+use tower::BoxError;
+use tower::Service;
+
+use crate::body::ReadError;
+use crate::body::read_all;
+use crate::error::ConfigError;
+use crate::error::Error;
+use crate::error::ErrorKind;
+use crate::origin::Origin;
+use crate::origin::is_secure;
+
+/// The longest time of one call.
+const TIMEOUT: Duration = Duration::from_secs(20);
+/// The largest answer, in bytes.
+const RESPONSE_LIMIT: usize = 1024 * 1024;
+
+/// The URL of an endpoint.
+#[derive(Clone)]
+pub(crate) struct Endpoint {
+    uri: Uri,
+    /// Without query, for errors.
+    shown: Box<str>,
+}
+
+impl Endpoint {
+    /// Reads an absolute http or https URL.
+    pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
+        let shown: Box<str> = text.split(['?', '#']).next().unwrap_or_default().into();
+        let invalid = |reason| ConfigError::InvalidEndpoint { endpoint: shown.to_string(), reason };
+        let uri: Uri = text.parse().map_err(|_| invalid("it is not a URI"))?;
+        if Origin::of(&uri).is_none() {
+            return Err(invalid("it has no http or https scheme and host"));
+        }
+        if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
+            // Not shown: it may be a password.
+            return Err(ConfigError::InvalidEndpoint {
+                endpoint: "(a URL with a user name)".to_owned(),
+                reason: "it has a user name; client credentials go into the client authentication",
+            });
+        }
+        Ok(Self { uri, shown })
+    }
+
+    pub(crate) fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The URL without its query.
+    pub(crate) fn shown(&self) -> &str {
+        &self.shown
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.shown)
+    }
+}
+
+/// An HTTP client for endpoints.
+#[derive(Clone)]
+pub(crate) struct Transport {
+    client: Arc<dyn Client>,
+    timeout: Duration,
+    response_limit: usize,
+    allow_http: bool,
+}
+
+impl Transport {
+    /// Wraps a tower service; its type is erased here.
+    pub(crate) fn new<S, Q, R>(service: S) -> Self
+    where
+        S: Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        Q: From<Bytes> + Send + 'static,
+        R: Body + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        let client = Erased { service: Mutex::new(service), body: PhantomData };
+        Self { client: Arc::new(client), timeout: TIMEOUT, response_limit: RESPONSE_LIMIT, allow_http: false }
+    }
+
+    pub(crate) fn timeout(&mut self, timeout: Duration) {
+        self.timeout = timeout;
+    }
+
+    pub(crate) fn response_limit(&mut self, limit: usize) {
+        self.response_limit = limit;
+    }
+
+    pub(crate) fn allow_http(&mut self) {
+        self.allow_http = true;
+    }
+
+    /// Sends a request and reads the whole answer, whatever its status, redirects excepted.
+    pub(crate) async fn send(
+        &self,
+        endpoint: &Endpoint,
+        request: Request<Bytes>,
+    ) -> Result<Response<Bytes>, Error> {
+        let failed = |kind| Error::new(kind).at(endpoint.shown());
+        if !self.allow_http && !is_secure(&endpoint.uri) {
+            return Err(failed(ErrorKind::InsecureScheme));
+        }
+        let exchange = self.client.send(request, self.response_limit);
+        let response = tokio::time::timeout(self.timeout, exchange)
+            .await
+            .map_err(|_| failed(ErrorKind::Timeout).detail(format!("the limit is {:?}", self.timeout)))?
+            .map_err(|error| match error {
+                ReadError::TooLarge => {
+                    let detail = format!("the limit is {} bytes", self.response_limit);
+                    failed(ErrorKind::ResponseTooLarge).detail(detail)
+                }
+                // What goes wrong in a layer of ours on the way keeps its kind: a re-entrant client above all.
+                ReadError::Failed(error) => match Error::find(&*error) {
+                    Some(ours) if ours.kind() == ErrorKind::Reentrant => ours.clone(),
+                    _ => failed(ErrorKind::Transport).caused_by(error),
+                },
+            })?;
+        if response.status().is_redirection() {
+            return Err(failed(ErrorKind::Redirected).with_status(response.status()));
+        }
+        Ok(response)
+    }
+}
+
+impl fmt::Debug for Transport {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter
+            .debug_struct("Transport")
+            .field("timeout", &self.timeout)
+            .field("response_limit", &self.response_limit)
+            .field("allow_http", &self.allow_http)
+            .finish_non_exhaustive()
+    }
+}
+
+type Exchange = Pin<Box<dyn Future<Output = Result<Response<Bytes>, ReadError>> + Send>>;
+
+trait Client: Send + Sync {
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Exchange;
+}
+
+/// The mutex is there because services are `Send` and need not be `Sync`; it is held only to clone.
+struct Erased<S, Q, R> {
+    service: Mutex<S>,
+    body: PhantomData<fn(Q) -> R>,
+}
+
+impl<S, Q, R> Client for Erased<S, Q, R>
+where
+    S: Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    Q: From<Bytes> + Send + 'static,
+    R: Body + Send + 'static,
+    R::Error: Into<BoxError>,
+{
+    fn send(&self, request: Request<Bytes>, limit: usize) -> Exchange {
+        let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        Box::pin(async move {
+            let failed = |error: S::Error| ReadError::Failed(error.into());
+            poll_fn(|context| service.poll_ready(context)).await.map_err(failed)?;
+            let response = service.call(request.map(Q::from)).await.map_err(failed)?;
+            let (parts, body) = response.into_parts();
+            let (bytes, _) = read_all(body, limit).await?;
+            Ok(Response::from_parts(parts, bytes))
+        })
+    }
+}
