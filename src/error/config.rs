@@ -13,8 +13,20 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// An OAuth 1 parameter cannot be sent.
+    InvalidParameter {
+        /// Its name, `realm` for the realm.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A list of origins is empty.
     NoOrigins,
+    /// A text cannot be the value of a header.
+    InvalidHeader {
+        /// The header's name.
+        name: &'static str,
+    },
     /// The URL of an endpoint cannot be used.
     InvalidEndpoint {
         /// The URL as given, without its query.
@@ -31,8 +43,15 @@ impl fmt::Display for ConfigError {
                 formatter,
                 "`{origin}` is not an origin: {reason}; write `https://host` or `https://host:port`"
             ),
+            Self::InvalidParameter { name, reason } => {
+                write!(formatter, "the OAuth parameter `{}` cannot be sent: {reason}", name.escape_debug())
+            }
             Self::NoOrigins => formatter.write_str(
                 "the list of origins is empty, so nothing could ever be sent; name at least one origin",
+            ),
+            Self::InvalidHeader { name } => write!(
+                formatter,
+                "the text for the header `{name}` holds bytes that no header may carry; use visible ASCII and spaces"
             ),
             Self::InvalidEndpoint { endpoint, reason } => write!(
                 formatter,

@@ -1,0 +1,192 @@
+//! An HTTP client with TLS.
+
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::HeaderValue;
+use http::Request;
+use http::Response;
+use http::header::USER_AGENT;
+use hyper_rustls::HttpsConnector;
+use hyper_rustls::HttpsConnectorBuilder;
+use hyper_util::client::legacy;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::TokioExecutor;
+use hyper_util::rt::TokioTimer;
+use tower::BoxError;
+use tower::Service;
+use tower_http::set_header::SetRequestHeader;
+use tower_http::timeout::ResponseBodyTimeout;
+
+use crate::adapter::RequestBody;
+use crate::adapter::ResponseBody;
+use crate::error::ConfigError;
+use crate::error::Error;
+use crate::error::ErrorKind;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+const AGENT: &str = concat!("tower-oauth/", env!("CARGO_PKG_VERSION"));
+
+type Hyper = legacy::Client<HttpsConnector<HttpConnector>, RequestBody>;
+type Inner = SetRequestHeader<ResponseBodyTimeout<Hyper>, HeaderValue>;
+
+/// A client with the defaults of [`ClientBuilder`].
+///
+/// ```
+/// use tower_oauth::{ClientAuth, ClientCredentials, OAuth2Layer, Origins};
+/// use tower::ServiceBuilder;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), tower_oauth::ConfigError> {
+/// let http = tower_oauth::client();
+/// let auth = ClientAuth::basic("client id", "client secret");
+/// let grant = ClientCredentials::new("https://auth.example.com/token", auth, http.clone())?;
+/// let api = ServiceBuilder::new()
+///     .layer(OAuth2Layer::new(Origins::one("https://api.example.com")?, grant))
+///     .service(http);
+/// # let _ = api;
+/// # Ok(())
+/// # }
+/// ```
+pub fn client() -> Client {
+    ClientBuilder::new().build()
+}
+
+/// An HTTP/1.1 and HTTP/2 client, over TLS or not, as a tower service. It follows no redirects and keeps connections.
+///
+/// It serves token endpoints and as the service inside of a layer alike. Clones share their connections.
+#[derive(Clone)]
+pub struct Client {
+    inner: Result<Inner, Error>,
+    response_timeout: Duration,
+}
+
+/// Sets up a [`Client`].
+///
+/// | what | default |
+/// |---|---|
+/// | [`connect_timeout`](Self::connect_timeout) | 10 s |
+/// | [`response_timeout`](Self::response_timeout) | 30 s until the head of the response |
+/// | [`body_timeout`](Self::body_timeout) | 30 s without a byte of the body |
+/// | [`user_agent`](Self::user_agent) | `tower-oauth/` and the version |
+/// | certificates | Mozilla's list, as compiled in |
+/// | cryptography | *ring*, for this client alone: no process-wide default is set |
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ClientBuilder {
+    connect_timeout: Duration,
+    response_timeout: Duration,
+    body_timeout: Duration,
+    user_agent: HeaderValue,
+}
+
+impl ClientBuilder {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self {
+            connect_timeout: CONNECT_TIMEOUT,
+            response_timeout: RESPONSE_TIMEOUT,
+            body_timeout: BODY_TIMEOUT,
+            user_agent: HeaderValue::from_static(AGENT),
+        }
+    }
+
+    /// The longest time to connect.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.connect_timeout = timeout;
+        self
+    }
+
+    /// The longest time from the request to the head of the response.
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.response_timeout = timeout;
+        self
+    }
+
+    /// The longest time without a byte of the response's body.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// What requests say in `User-Agent`, unless they say something themselves.
+    ///
+    /// # Errors
+    /// [`ConfigError::InvalidHeader`] when the text cannot be the value of a header.
+    pub fn user_agent(mut self, agent: &str) -> Result<Self, ConfigError> {
+        self.user_agent =
+            HeaderValue::from_str(agent).map_err(|_| ConfigError::InvalidHeader { name: "user-agent" })?;
+        Ok(self)
+    }
+
+    /// The client.
+    pub fn build(self) -> Client {
+        let mut tcp = HttpConnector::new();
+        tcp.enforce_http(false);
+        tcp.set_nodelay(true);
+        tcp.set_connect_timeout(Some(self.connect_timeout));
+        // Named here, because rustls panics when it has to choose between two providers of a process.
+        let provider = rustls::crypto::ring::default_provider();
+        let inner = HttpsConnectorBuilder::new()
+            .with_provider_and_webpki_roots(provider)
+            .map(|builder| builder.https_or_http().enable_all_versions().wrap_connector(tcp))
+            .map(|connector| {
+                let hyper = legacy::Client::builder(TokioExecutor::new())
+                    .pool_timer(TokioTimer::new())
+                    .build::<_, RequestBody>(connector);
+                let timed = ResponseBodyTimeout::new(hyper, self.body_timeout);
+                SetRequestHeader::if_not_present(timed, USER_AGENT, self.user_agent)
+            })
+            // The provider knows every version of TLS that is asked of it, so nobody will see this.
+            .map_err(|error| Error::new(ErrorKind::Transport).detail("no TLS").caused_by(error));
+        Client { inner, response_timeout: self.response_timeout }
+    }
+}
+
+impl Default for ClientBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Service<Request<RequestBody>> for Client {
+    type Response = Response<ResponseBody>;
+    type Error = BoxError;
+    type Future = Pin<Box<dyn Future<Output = Result<Response<ResponseBody>, BoxError>> + Send>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), BoxError>> {
+        match &mut self.inner {
+            Ok(inner) => inner.poll_ready(context).map_err(Into::into),
+            Err(error) => Poll::Ready(Err(error.clone().into())),
+        }
+    }
+
+    fn call(&mut self, request: Request<RequestBody>) -> Self::Future {
+        let limit = self.response_timeout;
+        let response = match &mut self.inner {
+            Ok(inner) => inner.call(request),
+            Err(error) => {
+                let error = error.clone();
+                return Box::pin(async move { Err(error.into()) });
+            }
+        };
+        Box::pin(async move {
+            let response = tokio::time::timeout(limit, response).await.map_err(|_| {
+                Error::new(ErrorKind::Timeout).detail(format!("no response within {limit:?}"))
+            })??;
+            Ok(response.map(ResponseBody::new))
+        })
+    }
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("response_timeout", &self.response_timeout).finish_non_exhaustive()
+    }
+}

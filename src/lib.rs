@@ -1,0 +1,118 @@
+//! Tower middleware that signs outgoing requests.
+//!
+//! [`OAuth1Layer`] signs each request (OAuth 1.0a, RFC 5849); [`OAuth2Layer`] puts a token on each request (RFC 6750), gets
+//! the first one, and renews it before requests go out. Both wrap any tower service that takes HTTP requests: a hyper
+//! client, the client of an SDK, a stack of your own.
+//!
+//! ```
+//! use tower::ServiceBuilder;
+//! use tower_oauth::oauth1::Credentials;
+//! use tower_oauth::{ClientAuth, ClientCredentials, OAuth1Layer, OAuth2Layer, Origins};
+//! # use bytes::Bytes;
+//! # use http_body_util::Full;
+//! # fn http() -> impl tower::Service<http::Request<Full<Bytes>>, Response = http::Response<Full<Bytes>>,
+//! #     Error = std::convert::Infallible, Future: Send> + Clone + Send + 'static {
+//! #     tower::service_fn(|_: http::Request<Full<Bytes>>| async { Ok(http::Response::default()) })
+//! # }
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let http = http(); // any HTTP client that is a tower service
+//!
+//! let orders = ServiceBuilder::new()
+//!     .layer(OAuth2Layer::new(
+//!         Origins::one("https://api.example.com")?,
+//!         ClientCredentials::new(
+//!             "https://auth.example.com/token",
+//!             ClientAuth::basic("client id", "client secret"),
+//!             http.clone(),
+//!         )?
+//!         .scope("orders:read"),
+//!     ))
+//!     .service(http.clone());
+//!
+//! let timeline = ServiceBuilder::new()
+//!     .layer(OAuth1Layer::new(
+//!         Origins::one("https://api.example.org")?,
+//!         Credentials::new("consumer key", "consumer secret").token("token", "token secret"),
+//!     ))
+//!     .service(http);
+//! # let _: (&dyn Send, &dyn Send) = (&orders, &timeline);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Where to look
+//! | for | see |
+//! |---|---|
+//! | signing with OAuth 1.0a | [`oauth1`] |
+//! | tokens on requests | [`oauth2`] |
+//! | getting tokens | [`grant`] |
+//! | keeping and renewing tokens, and every default of that | [`token`], [`token::TokenManagerBuilder`] |
+//! | keeping tokens elsewhere | [`store`], [`token::TokenStore`] |
+//! | what may be done with request bodies | [`body`] |
+//! | where credentials may go | [`Origins`] |
+//! | what can go wrong | [`error`] |
+//! | testing your own service | `testing` (feature `testing`) |
+//!
+//! # Features
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `oauth1` | yes | OAuth 1.0a |
+//! | `oauth2` | yes | OAuth 2, the token manager |
+//! | `client` | no | `client()`, an HTTP client with TLS |
+//! | `testing` | no | an in-process provider for tests |
+//! | `tracing` | no | events through `tracing` |
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
+// Without either protocol there is nothing to guard, and nobody who fails.
+#![cfg_attr(not(any(feature = "oauth1", feature = "oauth2")), allow(dead_code, unused_imports))]
+
+#[cfg(feature = "client")]
+pub mod adapter;
+pub mod body;
+pub mod error;
+#[cfg(feature = "oauth2")]
+pub mod grant;
+#[cfg(feature = "oauth1")]
+pub mod oauth1;
+#[cfg(feature = "oauth2")]
+pub mod oauth2;
+#[cfg(feature = "oauth2")]
+pub mod store;
+#[cfg(feature = "testing")]
+pub mod testing;
+#[cfg(feature = "oauth2")]
+pub mod token;
+
+mod clock;
+mod origin;
+mod protocol;
+mod secret;
+#[cfg(feature = "oauth2")]
+mod transport;
+
+#[cfg(feature = "client")]
+pub use adapter::client;
+pub use clock::Clock;
+pub use clock::SystemClock;
+pub use error::ConfigError;
+pub use error::Error;
+pub use error::ErrorKind;
+pub use origin::Origin;
+pub use origin::Origins;
+pub use secret::Secret;
+
+#[cfg(feature = "oauth2")]
+pub use grant::ClientAuth;
+#[cfg(feature = "oauth2")]
+pub use grant::ClientCredentials;
+#[cfg(feature = "oauth2")]
+pub use oauth2::OAuth2Layer;
+#[cfg(feature = "oauth2")]
+pub use token::Token;
+#[cfg(feature = "oauth2")]
+pub use token::TokenKey;
+#[cfg(feature = "oauth2")]
+pub use token::TokenManager;

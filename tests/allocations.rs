@@ -1,0 +1,177 @@
+//! What the hot paths allocate: counted, because it is promised.
+
+use std::alloc::GlobalAlloc;
+use std::alloc::Layout;
+use std::alloc::System;
+use std::cell::Cell;
+use std::convert::Infallible;
+use std::future::Future;
+use std::future::Ready;
+use std::future::ready;
+use std::task::Context;
+use std::task::Poll;
+use std::task::Waker;
+
+use http::HeaderMap;
+use http::Request;
+use http::Response;
+use tower::Layer;
+use tower::Service;
+use tower_oauth::OAuth2Layer;
+use tower_oauth::Origins;
+use tower_oauth::Token;
+use tower_oauth::TokenKey;
+use tower_oauth::TokenManager;
+use tower_oauth::grant::StaticToken;
+use tower_oauth::token::SourceRequest;
+use tower_oauth::token::token_source_fn;
+
+/// Counts the allocations of each thread.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<usize> = const { Cell::new(0) };
+}
+
+// SAFETY: every call is handed to the system's allocator as it is.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promises hold for the system's allocator.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: as above.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: as above.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// A service that allocates nothing and answers at once.
+#[derive(Clone)]
+struct Leaf;
+
+impl Service<Request<()>> for Leaf {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<()>) -> Self::Future {
+        // Whatever the request brought is freed here, as it would be further in.
+        drop(request);
+        ready(Ok(Response::new(())))
+    }
+}
+
+/// A request with room for one more header, so that the growth of the map is not counted.
+fn request(uri: &'static str) -> Request<()> {
+    let mut request = Request::new(());
+    *request.uri_mut() = uri.parse().unwrap();
+    *request.headers_mut() = HeaderMap::with_capacity(4);
+    request.headers_mut().insert("x-one", http::HeaderValue::from_static("1"));
+    request
+}
+
+/// The allocations of one call, from readiness to response.
+fn allocations<S>(service: &mut S, request: Request<()>) -> usize
+where
+    S: Service<Request<()>, Response = Response<()>>,
+    S::Error: std::fmt::Debug,
+{
+    let mut context = Context::from_waker(Waker::noop());
+    let before = COUNT.get();
+    assert!(service.poll_ready(&mut context).is_ready());
+    let mut future = std::pin::pin!(service.call(request));
+    let Poll::Ready(response) = future.as_mut().poll(&mut context) else { panic!("not ready") };
+    drop(response.unwrap());
+    COUNT.get() - before
+}
+
+#[tokio::test]
+async fn a_warm_request_with_one_identity_allocates_nothing() {
+    for uri in ["https://api.test/orders?page=1", "http://localhost:8080/", "http://127.0.0.1:8080/"] {
+        let origins = Origins::one(uri.split("/orders").next().unwrap()).unwrap();
+        let layer = OAuth2Layer::new(origins, StaticToken::new("token"));
+        layer.manager().token(&TokenKey::default()).await.unwrap();
+        let mut service = layer.layer(Leaf);
+        assert_eq!(allocations(&mut Leaf, request(uri)), 0);
+        // The first call on a thread sets up what belongs to the thread.
+        allocations(&mut service, request(uri));
+        for _ in 0..10 {
+            assert_eq!(allocations(&mut service, request(uri)), 0, "{uri}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_warm_request_with_a_key_of_its_own_allocates_nothing() {
+    let source =
+        token_source_fn(|request: SourceRequest| async move { Ok(Token::new(request.key().as_str())) });
+    let manager = TokenManager::builder(source).build();
+    let origins = Origins::several(["https://api.test", "https://other.test"]).unwrap();
+    let layer = OAuth2Layer::with_manager(origins, manager).key_per_request();
+    let mut service = layer.layer(Leaf);
+    for number in 0..100 {
+        let key = TokenKey::new(format!("tenant-{number}"));
+        layer.manager().token(&key).await.unwrap();
+        let keyed = || {
+            let mut request = request("https://other.test/");
+            request.extensions_mut().insert(key.clone());
+            request
+        };
+        allocations(&mut service, keyed());
+        assert_eq!(allocations(&mut service, keyed()), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_is_being_renewed_is_served_without_allocation() {
+    use std::sync::Arc;
+    use std::sync::Mutex;
+    use std::time::Duration;
+    use std::time::SystemTime;
+
+    #[derive(Clone)]
+    struct Manual(Arc<Mutex<SystemTime>>);
+    impl tower_oauth::Clock for Manual {
+        fn now(&self) -> SystemTime {
+            *self.0.lock().unwrap()
+        }
+    }
+
+    let clock = Manual(Arc::new(Mutex::new(SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000))));
+    let first = std::sync::atomic::AtomicBool::new(true);
+    let source = token_source_fn(move |_| {
+        let first = first.swap(false, std::sync::atomic::Ordering::SeqCst);
+        async move {
+            if !first {
+                std::future::pending::<()>().await;
+            }
+            Ok(Token::new("token").expires_in(Duration::from_secs(100)))
+        }
+    });
+    let manager = TokenManager::builder(source).clock(clock.clone()).build();
+    let layer = OAuth2Layer::with_manager(Origins::one("https://api.test").unwrap(), manager);
+    layer.manager().token(&TokenKey::default()).await.unwrap();
+    let mut service = layer.layer(Leaf);
+    allocations(&mut service, request("https://api.test/"));
+    *clock.0.lock().unwrap() += Duration::from_secs(85);
+    // The first reader starts the refresh, and that allocates; the others do not notice.
+    assert!(allocations(&mut service, request("https://api.test/")) > 0);
+    for _ in 0..10 {
+        assert_eq!(allocations(&mut service, request("https://api.test/")), 0);
+    }
+}
