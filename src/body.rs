@@ -89,7 +89,7 @@ type Collect = Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send>>;
 
 enum Make<B> {
     From(fn(Bytes) -> B),
-    With(Arc<dyn Fn(Bytes) -> B + Send + Sync>),
+    With(Arc<Build<B>>),
 }
 
 impl<B> Rebuild<B> {
@@ -227,9 +227,12 @@ impl<R: Body + Send + 'static> DrainPolicy<R> for Buffered {
 
 /// The policy for a body type that has its own ways: see [`body_fn`].
 pub struct BodyFn<B> {
-    rebuild: Arc<dyn Fn(Bytes) -> B + Send + Sync>,
-    duplicate: Arc<dyn Fn(&B) -> Option<B> + Send + Sync>,
+    rebuild: Arc<Build<B>>,
+    duplicate: Arc<Duplicate<B>>,
 }
+
+type Build<B> = dyn Fn(Bytes) -> B + Send + Sync;
+type Duplicate<B> = dyn Fn(&B) -> Option<B> + Send + Sync;
 
 /// A policy from two closures: `rebuild` makes a body of bytes that were read, `duplicate` gives a second body with
 /// the same contents, or `None` when it cannot.
@@ -356,4 +359,21 @@ async fn drain<R: Body>(body: R) {
     };
     // What does not end in time is dropped, and its connection with it.
     let _ = tokio::time::timeout(DRAIN_TIME, read).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_continued;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        let bytes = |limit: usize| format!("{limit} bytes");
+        let buffered = Buffered::default().limit;
+        assert_documented("largest body that `Buffered` reads to send it again", bytes(buffered));
+        let drained = "part of a refused response that is read, to keep its connection";
+        assert_documented(drained, bytes(DRAIN_LIMIT));
+        assert_continued(drained, DRAIN_TIME);
+    }
 }

@@ -54,6 +54,9 @@
 //! | what can go wrong | [`error`] |
 //! | testing your own service | `testing` (feature `testing`) |
 //!
+//! # Defaults
+//! Every limit, time and bound is in one table: [`manual::defaults`].
+//!
 //! # Features
 //! | feature | default | adds |
 //! |---|---|---|
@@ -75,6 +78,7 @@ pub mod body;
 pub mod error;
 #[cfg(feature = "oauth2")]
 pub mod grant;
+pub mod manual;
 #[cfg(feature = "oauth1")]
 pub mod oauth1;
 #[cfg(feature = "oauth2")]
@@ -87,10 +91,13 @@ pub mod testing;
 pub mod token;
 
 mod clock;
+#[cfg(test)]
+mod defaults;
 mod origin;
 mod protocol;
 mod secret;
-#[cfg(feature = "oauth2")]
+mod token_key;
+#[cfg(any(feature = "oauth1", feature = "oauth2"))]
 mod transport;
 
 #[cfg(feature = "client")]
@@ -100,19 +107,26 @@ pub use clock::SystemClock;
 pub use error::ConfigError;
 pub use error::Error;
 pub use error::ErrorKind;
-pub use origin::Origin;
-pub use origin::Origins;
-pub use secret::Secret;
-
 #[cfg(feature = "oauth2")]
 pub use grant::ClientAuth;
 #[cfg(feature = "oauth2")]
 pub use grant::ClientCredentials;
+#[cfg(feature = "oauth1")]
+pub use oauth1::Credentials;
+#[cfg(feature = "oauth1")]
+pub use oauth1::OAuth1Layer;
 #[cfg(feature = "oauth2")]
 pub use oauth2::OAuth2Layer;
+pub use origin::Origin;
+pub use origin::Origins;
+pub use secret::Secret;
 #[cfg(feature = "oauth2")]
 pub use token::Token;
 #[cfg(feature = "oauth2")]
-pub use token::TokenKey;
-#[cfg(feature = "oauth2")]
 pub use token::TokenManager;
+pub use token_key::TokenKey;
+
+/// Runs the examples of the README with the other tests of the documentation.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct ReadmeExamples;

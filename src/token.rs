@@ -49,7 +49,6 @@ mod access_scope;
 mod builder;
 mod event;
 mod flight;
-mod key;
 mod keyed;
 mod manager;
 pub(crate) mod memory;
@@ -62,11 +61,11 @@ mod source;
 mod store;
 mod tasks;
 
+pub use crate::token_key::TokenKey;
 pub use access_scope::AccessScope;
 pub use builder::PersistFailure;
 pub use builder::TokenManagerBuilder;
 pub use event::Event;
-pub use key::TokenKey;
 pub use manager::TokenManager;
 pub use record::Record;
 pub use source::BoxTokenSource;
@@ -204,7 +203,9 @@ impl Token {
     pub fn expires_at(&self) -> Option<SystemTime> {
         match self.0.expiry {
             Expiry::At(moment) => Some(moment),
-            Expiry::In(lifetime) => self.0.obtained_at.and_then(|obtained_at| obtained_at.checked_add(lifetime)),
+            Expiry::In(lifetime) => {
+                self.0.obtained_at.and_then(|obtained_at| obtained_at.checked_add(lifetime))
+            }
             Expiry::Unknown => None,
         }
     }

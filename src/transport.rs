@@ -189,3 +189,29 @@ where
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        assert_documented("longest time of one call", TIMEOUT);
+        assert_documented("largest answer", format!("{RESPONSE_LIMIT} bytes"));
+    }
+
+    #[test]
+    fn an_endpoint_is_an_absolute_url_without_a_password_in_it() {
+        for url in
+            ["", "/token", "auth.test/token", "ftp://auth.test/", "https://id:hush@auth.test/token", "a b"]
+        {
+            let error = Endpoint::parse(url).unwrap_err();
+            assert!(matches!(error, ConfigError::InvalidEndpoint { .. }), "{url}");
+            assert!(!error.to_string().contains("hush"));
+        }
+        let endpoint = Endpoint::parse("https://auth.test/token?key=hush").unwrap();
+        assert_eq!(endpoint.shown(), "https://auth.test/token");
+        assert_eq!(endpoint.uri().query(), Some("key=hush"));
+    }
+}

@@ -187,6 +187,30 @@ impl Service<Request<RequestBody>> for Client {
 
 impl fmt::Debug for Client {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("Client").field("response_timeout", &self.response_timeout).finish_non_exhaustive()
+        formatter
+            .debug_struct("Client")
+            .field("response_timeout", &self.response_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        let builder = ClientBuilder::new();
+        assert_documented("time to connect", builder.connect_timeout);
+        assert_documented("time to the head of a response", builder.response_timeout);
+        assert_documented("time without a byte of the response's body", builder.body_timeout);
+    }
+
+    #[test]
+    fn tls_can_be_set_up_and_a_user_agent_must_be_a_header() {
+        assert!(ClientBuilder::new().build().inner.is_ok());
+        let error = ClientBuilder::new().user_agent("a\nb").unwrap_err();
+        assert_eq!(error, ConfigError::InvalidHeader { name: "user-agent" });
     }
 }

@@ -81,6 +81,12 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_is_that_of_the_table() {
+        let what = "text of a server's error that is kept, each field";
+        crate::defaults::assert_documented(what, format!("{LIMIT} bytes"));
+    }
+
+    #[test]
     fn long_texts_are_cut_between_characters() {
         let error = ServerError::new("x").description(Some(&"é".repeat(LIMIT)));
         let description = error.error_description().unwrap_or_default();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-use super::key::hash_of;
+use crate::token_key::hash_of;
 
 /// What an access token is to be good for: scope tokens (RFC 6749 §3.3) and resources (RFC 8707 §2).
 ///

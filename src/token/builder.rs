@@ -12,6 +12,7 @@ use crate::token::Event;
 use crate::token::TokenManager;
 use crate::token::TokenSource;
 use crate::token::TokenStore;
+use crate::token::event::Observer;
 use crate::token::memory::MemoryStore;
 use crate::token::settings::Settings;
 
@@ -40,7 +41,7 @@ pub struct TokenManagerBuilder {
     clock: SharedClock,
     settings: Settings,
     persist_failure: PersistFailure,
-    observer: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    observer: Observer,
 }
 
 /// What happens when the store does not take a token that was just obtained.
@@ -63,7 +64,7 @@ impl TokenManagerBuilder {
             clock: SharedClock::default(),
             settings: Settings::default(),
             persist_failure: PersistFailure::default(),
-            observer: None,
+            observer: Observer::default(),
         }
     }
 
@@ -165,7 +166,7 @@ impl TokenManagerBuilder {
 
     /// Tells `observer` what happens. It is called in the middle of things: it must be quick and must not block.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
-        self.observer = Some(Arc::new(observer));
+        self.observer = Observer::new(observer);
         self
     }
 

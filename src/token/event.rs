@@ -1,5 +1,7 @@
 //! What a manager tells those who watch it.
 
+use std::sync::Arc;
+
 use crate::error::Error;
 use crate::token::Reason;
 use crate::token::TokenKey;
@@ -47,10 +49,30 @@ pub enum Event {
     },
 }
 
+/// Who is told, if anybody.
+#[derive(Clone, Default)]
+pub(super) struct Observer(Option<Arc<Observe>>);
+
+type Observe = dyn Fn(&Event) + Send + Sync;
+
+impl Observer {
+    pub(super) fn new(observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(observer)))
+    }
+
+    /// Logs the event, and hands it on.
+    pub(super) fn tell(&self, event: &Event) {
+        event.log();
+        if let Some(observer) = &self.0 {
+            observer(event);
+        }
+    }
+}
+
 impl Event {
     /// Writes the event to the log, where the feature `tracing` is on. Keys may be personal and are left out.
     #[cfg(feature = "tracing")]
-    pub(super) fn log(&self) {
+    fn log(&self) {
         match self {
             Self::Refreshed { reason, exchanged, .. } => {
                 tracing::debug!(target: "tower_oauth", reason = reason.as_str(), exchanged, "token refreshed");
@@ -69,5 +91,5 @@ impl Event {
 
     #[cfg(not(feature = "tracing"))]
     #[allow(clippy::unused_self, reason = "the other half of the switch uses it")]
-    pub(super) fn log(&self) {}
+    fn log(&self) {}
 }

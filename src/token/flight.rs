@@ -270,7 +270,8 @@ struct Lease<'a> {
 impl<'a> Lease<'a> {
     /// Asks until it is granted.
     async fn take(shared: &'a Arc<Shared>, entry: &'a Arc<Entry>) -> Result<Self, Error> {
-        let lease = Self { shared, entry, owner: format!("{:032x}", rand::random::<u128>()), released: false };
+        let lease =
+            Self { shared, entry, owner: format!("{:032x}", rand::random::<u128>()), released: false };
         while !shared.store.lease(&entry.key, &lease.owner, shared.settings.lease_ttl).await? {
             sleep(LEASE_POLL).await;
         }
@@ -302,7 +303,8 @@ impl Drop for Lease<'_> {
         if self.released {
             return;
         }
-        let (shared, key, owner) = (Arc::clone(self.shared), self.entry.key.clone(), std::mem::take(&mut self.owner));
+        let (shared, key, owner) =
+            (Arc::clone(self.shared), self.entry.key.clone(), std::mem::take(&mut self.owner));
         // After a panic, others should not have to wait for the lease to end by itself; if no task can be had, they do.
         let _ = self.shared.tasks.spawn(async move {
             let _ = timeout(RELEASE_TIME, shared.store.release(&key, &owner)).await;

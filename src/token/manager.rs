@@ -25,6 +25,7 @@ use crate::token::TokenKey;
 use crate::token::TokenManagerBuilder;
 use crate::token::TokenSource;
 use crate::token::TokenStore;
+use crate::token::event::Observer;
 use crate::token::flight;
 use crate::token::flight::Flight;
 use crate::token::flight::Landing;
@@ -50,7 +51,7 @@ pub(super) struct Shared {
     pub(super) clock: SharedClock,
     pub(super) settings: Settings,
     pub(super) persist_failure: PersistFailure,
-    pub(super) observer: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+    observer: Observer,
     pub(super) tasks: Tasks,
     keyed: Keyed,
     serial: AtomicU64,
@@ -195,7 +196,7 @@ impl TokenManager {
         clock: SharedClock,
         settings: Settings,
         persist_failure: PersistFailure,
-        observer: Option<Arc<dyn Fn(&Event) + Send + Sync>>,
+        observer: Observer,
     ) -> Self {
         let keyed = Keyed::new(settings.max_keys);
         Self(Arc::new(Shared {
@@ -322,10 +323,7 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, event: Event) {
-        event.log();
-        if let Some(observer) = &self.observer {
-            observer(&event);
-        }
+        self.observer.tell(&event);
     }
 }
 

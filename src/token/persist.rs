@@ -112,7 +112,11 @@ pub(super) async fn retry_leftover(shared: &Arc<Shared>, entry: &Arc<Entry>) -> 
 
 /// Stores a draft. When the store fails for longer than its patience, the draft is kept in memory and a task goes on
 /// trying; whether the token may be used meanwhile is the manager's [`PersistFailure`].
-pub(super) async fn persist(shared: &Arc<Shared>, entry: &Arc<Entry>, mut draft: Draft) -> Result<Persisted, Error> {
+pub(super) async fn persist(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    mut draft: Draft,
+) -> Result<Persisted, Error> {
     let patience = Instant::now() + shared.settings.persist_patience;
     let mut attempt = 0;
     let error = loop {

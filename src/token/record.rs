@@ -169,7 +169,10 @@ impl Stored {
         Self {
             version: VERSION,
             generation: record.generation,
-            refresh_token: record.refresh_token.as_ref().map(|token| Zeroizing::new(token.expose().to_owned())),
+            refresh_token: record
+                .refresh_token
+                .as_ref()
+                .map(|token| Zeroizing::new(token.expose().to_owned())),
             refresh_expires_at: record.refresh_expires_at.map(to_millis),
             tokens: record.tokens().map(|(scope, token)| StoredToken::of(scope, token)).collect(),
         }
@@ -228,8 +231,7 @@ fn to_millis(moment: SystemTime) -> i64 {
 
 fn from_millis(millis: i64) -> SystemTime {
     let distance = Duration::from_millis(millis.unsigned_abs());
-    let moment =
-        if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
+    let moment = if millis < 0 { UNIX_EPOCH.checked_sub(distance) } else { UNIX_EPOCH.checked_add(distance) };
     moment.unwrap_or(UNIX_EPOCH)
 }
 
@@ -246,9 +248,11 @@ mod tests {
         let login = Record::login(None, AccessScope::new(), token("a").with_refresh_token("r1"));
         let kept = Record::after_exchange(Some(&login), &AccessScope::new(), token("b"));
         assert_eq!(kept.refresh_token(), Some(&Secret::new("r1")));
-        let empty = Record::after_exchange(Some(&kept), &AccessScope::new(), token("c").with_refresh_token(""));
+        let empty =
+            Record::after_exchange(Some(&kept), &AccessScope::new(), token("c").with_refresh_token(""));
         assert_eq!(empty.refresh_token(), Some(&Secret::new("r1")));
-        let rotated = Record::after_exchange(Some(&empty), &AccessScope::new(), token("d").with_refresh_token("r2"));
+        let rotated =
+            Record::after_exchange(Some(&empty), &AccessScope::new(), token("d").with_refresh_token("r2"));
         assert_eq!(rotated.refresh_token(), Some(&Secret::new("r2")));
         assert_eq!(rotated.generation(), 4);
     }
@@ -267,7 +271,10 @@ mod tests {
     #[test]
     fn a_record_survives_the_way_through_json() {
         let scope = AccessScope::new().scope("read write").resource("urn:api");
-        let token = token("a").with_refresh_token("r").with_scope(["read"]).with_extra("instance_url", "https://x.test");
+        let token = token("a")
+            .with_refresh_token("r")
+            .with_scope(["read"])
+            .with_extra("instance_url", "https://x.test");
         let record = Record::after_exchange(None, &scope, token);
         let json = record.to_json();
         assert_eq!(Record::from_json(json.expose()).unwrap(), record);

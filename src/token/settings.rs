@@ -94,6 +94,8 @@ pub(super) fn doubled(first: Duration, most: Duration, times: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::defaults::assert_continued;
+    use crate::defaults::assert_documented;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -107,6 +109,37 @@ mod tests {
 
     fn times(lifetime: Duration, chance: f64) -> Times {
         settings(chance).times(&Token::new("t").expires_in(lifetime).stamped(moment(1_000)))
+    }
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        let settings = Settings::default();
+        let life = "part of a token's life after which its successor is fetched, while it stays in use";
+        assert_documented(life, settings.refresh_fraction);
+        let leeway = "time before its end in which a token is no longer sent";
+        assert_documented(leeway, settings.hard_leeway);
+        assert_continued(leeway, 0.1);
+        assert_eq!(settings.assumed_lifetime, None);
+        assert_documented("life of a token whose server does not say", "unlimited");
+        assert_documented("longest time of one refresh, storing excepted", settings.flight_deadline);
+        assert_documented("longest time that a request waits for a token", settings.wait_timeout);
+        let pause = "pause after a failed refresh: random, up to";
+        assert_documented(pause, settings.back_off.0);
+        assert_continued(pause, settings.back_off.1);
+        assert_documented("pause after the server refused the client itself", settings.configuration_pause);
+        let recheck = "how often the store is looked at for a new login, after a grant has ended";
+        assert_documented(recheck, settings.dead_recheck);
+        let cool_down = "least time between two refreshes that refused tokens cause";
+        assert_documented(cool_down, settings.cool_down.0);
+        assert_continued(cool_down, settings.cool_down.1);
+        let patience = "how long a failing store is tried before `persist_failure` decides";
+        assert_documented(patience, settings.persist_patience);
+        let pause = "pause between attempts to store, at first";
+        assert_documented(pause, settings.persist_back_off.0);
+        assert_continued(pause, settings.persist_back_off.1);
+        let lease = "life of a lease in a shared store, renewed after a third of it";
+        assert_documented(lease, settings.lease_ttl);
+        assert_documented("keys in memory", settings.max_keys);
     }
 
     #[test]
@@ -146,7 +179,10 @@ mod tests {
     #[test]
     fn a_server_may_ask_for_an_earlier_renewal_but_not_for_a_later_one() {
         let token = |delay: u64| {
-            Token::new("t").expires_in(100 * SECOND).with_refresh_in(delay * SECOND).stamped(moment(0))
+            Token::new("t")
+                .expires_in(100 * SECOND)
+                .with_refresh_in(Duration::from_secs(delay))
+                .stamped(moment(0))
         };
         assert_eq!(settings(0.0).times(&token(50)).soft, Some(moment(50)));
         assert_eq!(settings(0.0).times(&token(99)).soft, Some(moment(80)));
@@ -160,7 +196,8 @@ mod tests {
     #[test]
     fn pauses_double_up_to_a_bound() {
         let settings = settings(1.0);
-        let pauses = [0, 1, 2, 7, 8, 100].map(|attempt| settings.pause(settings.back_off, attempt).as_millis());
+        let pauses =
+            [0, 1, 2, 7, 8, 100].map(|attempt| settings.pause(settings.back_off, attempt).as_millis());
         assert_eq!(pauses, [200, 400, 800, 25_600, 30_000, 30_000]);
     }
 }

@@ -94,7 +94,8 @@ impl Slot {
             Some(_) if self.rejected => Reason::Refused,
             Some(_) => Reason::Expired,
         };
-        let delay = if reason == Reason::Refused { self.refusals.delay(now, settings) } else { Duration::ZERO };
+        let delay =
+            if reason == Reason::Refused { self.refusals.delay(now, settings) } else { Duration::ZERO };
         if delay > settings.wait_timeout {
             let until = now.checked_add(delay).unwrap_or(now);
             let cause = Error::new(ErrorKind::InvalidToken).detail("every new token was refused as well");
@@ -160,7 +161,8 @@ impl Slot {
             _ => settings.pause(settings.back_off, attempts),
         };
         let delay = delay.max(error.retry_after().unwrap_or_default());
-        self.pause = Some(Pause { until: at(delay), attempts: attempts.saturating_add(1), error: error.clone() });
+        self.pause =
+            Some(Pause { until: at(delay), attempts: attempts.saturating_add(1), error: error.clone() });
     }
 
     /// A server refused the token with this serial number. Says whether that was the current one.

@@ -38,8 +38,9 @@ impl Tasks {
     /// # Errors
     /// [`ErrorKind::ShutDown`] after [`close`](Self::close), [`ErrorKind::Abandoned`] outside of a tokio runtime.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
-        let runtime = Handle::try_current()
-            .map_err(|error| Error::new(ErrorKind::Abandoned).detail("there is no tokio runtime").caused_by(error))?;
+        let runtime = Handle::try_current().map_err(|error| {
+            Error::new(ErrorKind::Abandoned).detail("there is no tokio runtime").caused_by(error)
+        })?;
         let mut state = self.state();
         if state.closing {
             return Err(Error::new(ErrorKind::ShutDown));

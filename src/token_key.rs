@@ -8,10 +8,10 @@ use std::hash::Hasher;
 use std::sync::Arc;
 use std::sync::OnceLock;
 
-/// Whom a token belongs to: a tenant, a user, a service.
+/// Whom a token, or a pair of OAuth 1 credentials, belongs to: a tenant, a user, a service.
 ///
 /// The name is yours to choose; it is the key in the store and is not a secret, though it may well be personal.
-/// A layer that was built with `key_per_request()` takes it from the request's extensions:
+/// A layer that takes its identity from each request finds it in the request's extensions:
 ///
 /// ```
 /// use tower_oauth::TokenKey;
@@ -40,7 +40,8 @@ impl TokenKey {
         &self.0.name
     }
 
-    pub(super) fn precomputed_hash(&self) -> u64 {
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn precomputed_hash(&self) -> u64 {
         self.0.hash
     }
 }
@@ -92,7 +93,7 @@ impl From<String> for TokenKey {
 }
 
 /// A hash with keys of this process, so that nobody outside can choose names that collide.
-pub(super) fn hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
+pub(crate) fn hash_of<T: Hash + ?Sized>(value: &T) -> u64 {
     static STATE: OnceLock<RandomState> = OnceLock::new();
     STATE.get_or_init(RandomState::new).hash_one(value)
 }
