@@ -1,0 +1,127 @@
+//! The rows of `tests/vectors/primitives.json`: one step of signing each.
+
+use serde_json::Value;
+
+use crate::protocol::oauth1::base_string::BaseStringUri;
+use crate::protocol::oauth1::base_string::BaseUri;
+use crate::protocol::oauth1::base_string::write_head;
+use crate::protocol::oauth1::body_hash::BodyDigest;
+use crate::protocol::oauth1::encode::decode_and_escape;
+use crate::protocol::oauth1::encode::escaped;
+use crate::protocol::oauth1::params::OauthNames;
+use crate::protocol::oauth1::params::Parameters;
+use crate::protocol::oauth1::params::Source;
+use crate::protocol::oauth1::signature::HmacSha1;
+use crate::protocol::oauth1::signature::Message;
+use crate::protocol::oauth1::signature::SharedSecrets;
+use crate::protocol::oauth1::signature::SignatureMethod as _;
+
+/// The rows of one table. Each is a list, whose members are texts, nulls, or lists of pairs.
+fn rows(table: &str) -> Vec<Vec<Value>> {
+    let file: Value = serde_json::from_str(include_str!("../../../tests/vectors/primitives.json")).unwrap();
+    let rows = file[table].as_array().unwrap();
+    assert!(!rows.is_empty());
+    rows.iter().map(|row| row.as_array().unwrap().clone()).collect()
+}
+
+fn pairs(value: &Value) -> Vec<(String, String)> {
+    let pair = |pair: &Value| (pair[0].as_str().unwrap().to_owned(), pair[1].as_str().unwrap().to_owned());
+    value.as_array().unwrap().iter().map(pair).collect()
+}
+
+/// The parameters as they stand in a base string.
+fn sorted(pairs: &[(String, String)]) -> String {
+    let mut parameters = Parameters::default();
+    // The signature is never a parameter of its own base string.
+    for (name, value) in pairs.iter().filter(|(name, _)| name != "oauth_signature") {
+        parameters.add(name, value, &OauthNames::RefuseOnly(Vec::new())).unwrap();
+    }
+    let mut out = Vec::new();
+    parameters.write_sorted(&mut out);
+    String::from_utf8(out).unwrap()
+}
+
+fn escaped_text(text: &str) -> String {
+    String::from_utf8(escaped(text.as_bytes())).unwrap()
+}
+
+#[test]
+fn texts_are_percent_encoded() {
+    for row in rows("percent_encode") {
+        assert_eq!(escaped_text(row[0].as_str().unwrap()), row[1].as_str().unwrap());
+    }
+}
+
+#[test]
+fn parameters_are_normalized() {
+    for row in rows("normalize") {
+        assert_eq!(sorted(&pairs(&row[0])), escaped_text(row[1].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn forms_are_decoded() {
+    for row in rows("form_decode") {
+        let mut parameters = Parameters::default();
+        let form = row[0].as_str().unwrap().as_bytes();
+        parameters.add_form(form, Source::Form, &OauthNames::Refuse).unwrap();
+        let mut out = Vec::new();
+        parameters.write_sorted(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), sorted(&pairs(&row[1])), "{}", row[0]);
+    }
+}
+
+#[test]
+fn base_string_uris_are_made() {
+    for row in rows("base_string_uri") {
+        let uri = row[0].as_str().unwrap().parse().unwrap();
+        let configured = BaseStringUri::new();
+        let host = row[1].as_str().map(str::as_bytes);
+        let mut out = Vec::new();
+        BaseUri::new(&configured, &uri, host, None).unwrap().write(&mut out);
+        assert_eq!(String::from_utf8(out).unwrap(), escaped_text(row[2].as_str().unwrap()));
+    }
+}
+
+#[test]
+fn base_strings_are_made() {
+    for row in rows("base_string") {
+        let uri = row[1].as_str().unwrap().parse().unwrap();
+        let configured = BaseStringUri::new();
+        let mut out = Vec::new();
+        write_head(row[0].as_str().unwrap(), &BaseUri::new(&configured, &uri, None, None).unwrap(), &mut out);
+        let base_string = String::from_utf8(out).unwrap() + &sorted(&pairs(&row[2]));
+        assert_eq!(base_string, row[3].as_str().unwrap());
+    }
+}
+
+#[test]
+fn base_strings_are_signed() {
+    for row in rows("hmac") {
+        let text = |index: usize| row[index].as_str().unwrap();
+        assert_eq!(text(0), HmacSha1.name());
+        let mut signature = Vec::new();
+        let key = HmacSha1.key(&SharedSecrets::new(text(1), text(2)));
+        key.sign(&Message::new(text(3).as_bytes(), b""), &mut signature).unwrap();
+        assert_eq!(String::from_utf8(signature).unwrap(), text(4));
+    }
+}
+
+#[test]
+fn bodies_are_hashed() {
+    for row in rows("body_hash") {
+        let digest = match row[0].as_str().unwrap() {
+            "SHA-1" => BodyDigest::Sha1,
+            "SHA-256" => BodyDigest::Sha256,
+            other => panic!("{other}"),
+        };
+        assert_eq!(digest.of(row[1].as_str().unwrap().as_bytes()), row[2].as_str().unwrap());
+    }
+}
+
+#[test]
+fn a_decoded_byte_is_never_taken_for_text() {
+    let mut out = Vec::new();
+    decode_and_escape(b"%E9", &mut out);
+    assert_eq!(out, b"%25E9");
+}
