@@ -128,7 +128,6 @@ impl<B> fmt::Debug for Rebuild<B> {
 /// Any body; none is read, none is sent twice. A refused request is delivered with its refusal, and the next one is
 /// right. The default of [`OAuth2Layer`](crate::oauth2::OAuth2Layer).
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct Untouched;
 
 impl sealed::Sealed for Untouched {}
@@ -150,7 +149,6 @@ impl<R: Send> DrainPolicy<R> for Untouched {
 /// Bodies that can be made from [`Bytes`]: forms are read and given back, empty bodies can be sent again. The default
 /// of [`OAuth1Layer`](crate::oauth1::OAuth1Layer).
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct FromBytes;
 
 impl sealed::Sealed for FromBytes {}

@@ -32,15 +32,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 
 /// The clock of the operating system, the default everywhere.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct SystemClock;
-
-impl SystemClock {
-    /// The clock of the operating system.
-    pub fn new() -> Self {
-        Self
-    }
-}
 
 impl Clock for SystemClock {
     fn now(&self) -> SystemTime {

@@ -225,8 +225,8 @@ async fn no_log_line_of_a_request_that_goes_well_shows_a_secret() {
     });
     let source = token_source_fn(|_: SourceRequest| async { Ok(token()) });
     let manager = TokenManager::builder(source).build();
-    let oauth2 = OAuth2Layer::with_manager(Origins::one("https://api.test").unwrap(), manager)
-        .body_policy(FromBytes::default());
+    let oauth2 =
+        OAuth2Layer::with_manager(Origins::one("https://api.test").unwrap(), manager).body_policy(FromBytes);
     let request = || Request::get("https://api.test/").body(Body::default()).unwrap();
     // The source gives the refused token again, which is an error of its own.
     let response = oauth2.layer(http.clone()).oneshot(request()).await.unwrap();

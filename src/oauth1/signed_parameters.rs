@@ -25,7 +25,6 @@ impl SignedParameters {
     }
 
     /// One more parameter. A name may be added several times.
-    #[expect(clippy::should_implement_trait, reason = "it adds a parameter, not a number")]
     pub fn add(mut self, name: impl Into<String>, value: impl Into<String>) -> Self {
         self.0.push((name.into(), value.into()));
         self

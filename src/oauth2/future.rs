@@ -100,7 +100,8 @@ where
                     let Some(again) = again else {
                         return Poll::Ready(Ok(response));
                     };
-                    this.state.set(State::Cold { future: Box::pin(sent.send_again(*again, response, policy)) });
+                    this.state
+                        .set(State::Cold { future: Box::pin(sent.send_again(*again, response, policy)) });
                 }
                 StateProjection::Cold { future } => return future.as_mut().poll(context),
                 StateProjection::Failed { error } => {

@@ -145,7 +145,9 @@ impl<P> OAuth2Layer<P> {
             Plan::Pass => return Ok(()),
             Plan::Given(given) => given.header(),
             Plan::Token(identity, false) => self.shared.manager.acquire(&identity).await?.header.clone(),
-            Plan::Token(identity, true) => self.shared.manager.acquire_another(&identity).await?.header.clone(),
+            Plan::Token(identity, true) => {
+                self.shared.manager.acquire_another(&identity).await?.header.clone()
+            }
         };
         parts.headers.insert(AUTHORIZATION, header);
         Ok(())

@@ -12,30 +12,14 @@ use crate::token::header_value;
 /// use tower_oauth::oauth2::WithoutToken;
 ///
 /// let mut request = http::Request::new(());
-/// request.extensions_mut().insert(WithoutToken::new());
+/// request.extensions_mut().insert(WithoutToken);
 /// ```
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct WithoutToken;
-
-impl WithoutToken {
-    /// The marker.
-    pub fn new() -> Self {
-        Self
-    }
-}
 
 /// In a request's extensions: get a new token before this request is sent, although the current one may be good.
 #[derive(Clone, Copy, Debug, Default)]
-#[non_exhaustive]
 pub struct ForceRefresh;
-
-impl ForceRefresh {
-    /// The marker.
-    pub fn new() -> Self {
-        Self
-    }
-}
 
 /// In a request's extensions: send this token, whatever the manager has. It is neither stored nor renewed. The guards
 /// on where a token may go hold for it as for any other.

@@ -90,7 +90,12 @@ where
                     _ => None,
                 };
                 let sent = Sent { shared: Arc::clone(shared), identity, serial };
-                return ResponseFuture::sent(self.inner.call(request), sent, again, self.layer.policy.clone());
+                return ResponseFuture::sent(
+                    self.inner.call(request),
+                    sent,
+                    again,
+                    self.layer.policy.clone(),
+                );
             }
         }
         // The service that is ready goes with the request; its clone stays here, to become ready in its turn.

@@ -154,6 +154,14 @@ mod tests {
     }
 
     #[test]
+    fn cookies_are_redacted() {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::COOKIE, HeaderValue::from_static("session=31d4d96e407aad42"));
+        let seen = SeenRequest::new(Method::GET, "/", &headers, SystemTime::UNIX_EPOCH);
+        assert_eq!(seen.headers.get(header::COOKIE), Some(&HeaderValue::from_static("[redacted]")));
+    }
+
+    #[test]
     fn of_a_signed_header_only_what_identifies_the_request_is_left() {
         let seen =
             seen(r#"OAuth realm="r", oauth_consumer_key="k", oauth_token="t", oauth_signature="s%26t""#);

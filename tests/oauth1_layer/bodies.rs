@@ -115,7 +115,7 @@ async fn streams_pass_untouched() {
         Ok::<_, Infallible>(Response::new(()))
     });
     for content_type in ["application/json", "multipart/form-data; boundary=x"] {
-        let service = layer().body_policy(Untouched::default()).layer(service);
+        let service = layer().body_policy(Untouched).layer(service);
         service.oneshot(streamed(Trouble::Broken, content_type)).await.unwrap();
     }
 }
@@ -133,7 +133,7 @@ async fn a_form_that_cannot_be_read_is_not_sent() {
         let error = service.oneshot(streamed(trouble, form)).await.unwrap_err();
         assert_eq!(Error::find(error.as_ref()).unwrap().kind(), expected);
     }
-    let service = layer().body_policy(Untouched::default()).layer(unreached());
+    let service = layer().body_policy(Untouched).layer(unreached());
     let error = service.oneshot(streamed(Trouble::Broken, form)).await.unwrap_err();
     assert_eq!(Error::find(error.as_ref()).unwrap().kind(), ErrorKind::BodyUnreadable);
 }

@@ -37,11 +37,11 @@ fn post(body: &'static str) -> Request<Body> {
 #[tokio::test]
 async fn from_bytes_replays_empty_bodies_only() {
     let (layer, _) = counting_layer();
-    let layer = layer.body_policy(FromBytes::default());
+    let layer = layer.body_policy(FromBytes);
     let full = tower::Layer::layer(&layer, echo()).oneshot(post("order")).await;
     assert_eq!(answer(full).await, (401, Bytes::from("order")));
     let (layer, _) = counting_layer();
-    let empty = tower::Layer::layer(&layer.body_policy(FromBytes::default()), echo()).oneshot(post("")).await;
+    let empty = tower::Layer::layer(&layer.body_policy(FromBytes), echo()).oneshot(post("")).await;
     assert_eq!(answer(empty).await, (200, Bytes::new()));
 }
 

@@ -20,7 +20,7 @@ async fn a_request_that_can_be_replayed_is_sent_once_more_cold_and_warm() {
     let (layer, _) = counting_layer();
     // Odd requests are refused: the first is sent on the cold path, the third on the warm one.
     let (inner, sent) = scripted(|number| status(if number % 2 == 1 { 401 } else { 200 }));
-    let service = tower::Layer::layer(&layer.body_policy(FromBytes::default()), inner);
+    let service = tower::Layer::layer(&layer.body_policy(FromBytes), inner);
     for _ in 0..2 {
         assert_eq!(service.clone().oneshot(get("https://api.test/")).await.unwrap().status(), 200);
     }
@@ -31,7 +31,7 @@ async fn a_request_that_can_be_replayed_is_sent_once_more_cold_and_warm() {
 async fn a_second_refusal_is_delivered_and_that_token_is_not_sent_again() {
     let (layer, made) = counting_layer();
     let (inner, sent) = scripted(|number| status(if number <= 2 { 401 } else { 200 }));
-    let service = tower::Layer::layer(&layer.body_policy(FromBytes::default()), inner);
+    let service = tower::Layer::layer(&layer.body_policy(FromBytes), inner);
     assert_eq!(service.clone().oneshot(get("https://api.test/")).await.unwrap().status(), 401);
     assert_eq!(made.load(Ordering::SeqCst), 2);
     assert_eq!(service.oneshot(get("https://api.test/")).await.unwrap().status(), 200);
@@ -41,7 +41,7 @@ async fn a_second_refusal_is_delivered_and_that_token_is_not_sent_again() {
 #[tokio::test]
 async fn late_refusals_of_an_old_token_cause_no_refresh() {
     let (layer, made) = counting_layer();
-    let layer = layer.body_policy(FromBytes::default());
+    let layer = layer.body_policy(FromBytes);
     let (mut service, mut handle) = mock::spawn_layer(layer);
     handle.allow(100);
     // Ten requests go out with token-1 before any is answered.
@@ -70,8 +70,7 @@ async fn late_refusals_of_an_old_token_cause_no_refresh() {
 async fn a_refusal_is_delivered_as_it_came_when_there_is_no_other_token() {
     use http_body_util::BodyExt;
     let source = tower_oauth::grant::StaticToken::new("only");
-    let layer =
-        OAuth2Layer::new(Origins::one("https://api.test").unwrap(), source).body_policy(FromBytes::default());
+    let layer = OAuth2Layer::new(Origins::one("https://api.test").unwrap(), source).body_policy(FromBytes);
     let (inner, sent) = scripted(|_| status(401));
     let service = tower::Layer::layer(&layer, inner);
     let response = service.clone().oneshot(get("https://api.test/")).await.unwrap();
@@ -87,7 +86,7 @@ async fn a_refusal_is_delivered_as_it_came_when_there_is_no_other_token() {
 async fn other_statuses_are_no_refusals() {
     let (layer, made) = counting_layer();
     let (inner, _) = scripted(|number| status([403, 407, 500, 302][number - 1]));
-    let service = tower::Layer::layer(&layer.body_policy(FromBytes::default()), inner);
+    let service = tower::Layer::layer(&layer.body_policy(FromBytes), inner);
     for expected in [403, 407, 500, 302] {
         assert_eq!(service.clone().oneshot(get("https://api.test/")).await.unwrap().status(), expected);
     }
@@ -101,7 +100,7 @@ async fn a_grpc_refusal_comes_with_status_200() {
         let code = if number == 1 { "16" } else { "0" };
         Response::builder().header("grpc-status", code).body(Body::default()).unwrap()
     });
-    let layer = layer.refusal(Refusal::grpc()).body_policy(FromBytes::default());
+    let layer = layer.refusal(Refusal::grpc()).body_policy(FromBytes);
     let response = tower::Layer::layer(&layer, inner).oneshot(get("https://api.test/")).await.unwrap();
     assert_eq!(response.headers()["grpc-status"], "0");
     assert_eq!(sent.tokens(), ["Bearer token-1", "Bearer token-2"]);
@@ -111,7 +110,7 @@ async fn a_grpc_refusal_comes_with_status_200() {
 async fn a_closure_may_decide_what_is_a_refusal() {
     let (layer, _) = counting_layer();
     let (inner, sent) = scripted(|number| status(if number == 1 { 440 } else { 200 }));
-    let layer = layer.refusal(Refusal::when(|status, _| status == 440)).body_policy(FromBytes::default());
+    let layer = layer.refusal(Refusal::when(|status, _| status == 440)).body_policy(FromBytes);
     tower::Layer::layer(&layer, inner).oneshot(get("https://api.test/")).await.unwrap();
     assert_eq!(sent.tokens(), ["Bearer token-1", "Bearer token-2"]);
 }
@@ -153,7 +152,7 @@ async fn a_refused_response_is_read_to_its_end_before_the_request_is_sent_again(
         async move { Ok::<_, BoxError>(response.body(body).unwrap()) }
     });
     let (layer, _) = counting_layer();
-    let service = tower::Layer::layer(&layer.body_policy(FromBytes::default()), inner);
+    let service = tower::Layer::layer(&layer.body_policy(FromBytes), inner);
     assert_eq!(service.oneshot(get("https://api.test/")).await.unwrap().status(), 200);
     assert_eq!(read.load(Ordering::SeqCst), 10);
 }

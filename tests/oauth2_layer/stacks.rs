@@ -8,7 +8,7 @@ use tower_oauth::body::FromBytes;
 #[tokio::test]
 async fn buffer_timeout_and_limits_may_stand_on_either_side() {
     let (layer, made) = counting_layer();
-    let layer = layer.body_policy(FromBytes::default());
+    let layer = layer.body_policy(FromBytes);
     let (inner, sent) = scripted(|number| status(if number == 2 { 401 } else { 200 }));
     let service = ServiceBuilder::new()
         .buffer(4)
