@@ -2,6 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::OnceLock;
+use std::time::Duration;
+use std::time::Instant;
 use std::time::SystemTime;
 
 /// Tells the time of day.
@@ -22,11 +25,22 @@ use std::time::SystemTime;
 pub trait Clock: Send + Sync + 'static {
     /// The present moment.
     fn now(&self) -> SystemTime;
+
+    /// How much time has passed since some moment that does not change. Unlike [`now`](Self::now) it never goes back, and
+    /// nobody sets it: what a server's clock says is kept against it. By default it is measured with [`Instant`].
+    fn monotonic(&self) -> Duration {
+        static START: OnceLock<Instant> = OnceLock::new();
+        START.get_or_init(Instant::now).elapsed()
+    }
 }
 
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> SystemTime {
         (**self).now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        (**self).monotonic()
     }
 }
 
@@ -51,6 +65,17 @@ impl SharedClock {
 
     pub(crate) fn now(&self) -> SystemTime {
         self.0.now()
+    }
+
+    #[cfg(feature = "oauth1")]
+    pub(crate) fn monotonic(&self) -> Duration {
+        self.0.monotonic()
+    }
+
+    /// The present moment as the time since 1970; nothing before that.
+    #[cfg(feature = "oauth1")]
+    pub(crate) fn since_1970(&self) -> Duration {
+        self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
     }
 }
 

@@ -57,13 +57,15 @@ struct Inner {
 
 impl Error {
     /// A failure of a [`TokenSource`](crate::token::TokenSource) that may pass: the network, a service that is
-    /// down. Tried again after a pause; a token that is still valid stays in use.
+    /// down. Tried again after a pause; a token that is still valid stays in use. Also the failure of a
+    /// [`CredentialSource`](crate::oauth1::CredentialSource), which the next request asks again.
     pub fn transient(cause: impl Into<BoxError>) -> Self {
         Self::new(ErrorKind::Source).caused_by(cause)
     }
 
     /// A failure of a [`TokenSource`](crate::token::TokenSource) that only a new login can mend. Nothing is tried
-    /// again until [`TokenManager::put`](crate::token::TokenManager::put).
+    /// again until [`TokenManager::put`](crate::token::TokenManager::put). Also that of a
+    /// [`CredentialSource`](crate::oauth1::CredentialSource) that has no credentials for a key.
     pub fn reauthorization_required(cause: impl Into<BoxError>) -> Self {
         Self::new(ErrorKind::ReauthorizationRequired).caused_by(cause)
     }
@@ -192,11 +194,13 @@ impl Error {
     }
 
     /// The same refusal, known to mean that only a new login helps.
+    #[cfg(feature = "oauth2")]
     pub(crate) fn into_reauthorization_required(self) -> Self {
         self.edit(|inner| inner.kind = ErrorKind::ReauthorizationRequired)
     }
 
     /// The error of those who come before the pause after `self` is over.
+    #[cfg(feature = "oauth2")]
     pub(crate) fn backed_off(&self, until: SystemTime) -> Self {
         let detail = self.to_string();
         let (endpoint, status, server) = (self.0.endpoint.clone(), self.0.status, self.0.server.clone());

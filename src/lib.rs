@@ -64,6 +64,8 @@
 //! | `oauth2` | yes | OAuth 2, the token manager |
 //! | `client` | no | `client()`, an HTTP client with TLS |
 //! | `testing` | no | an in-process provider for tests |
+//! | `rsa` | no | `RSA-SHA1`, `RSA-SHA256`, `RSA-SHA512` for OAuth 1, by the crate `rsa` (blinded; see RUSTSEC-2023-0071) |
+//! | `aws-lc-rs` | no | `RSA-SHA256`, `RSA-SHA512` by AWS-LC, four times as fast; needs a C compiler |
 //! | `tracing` | no | events through `tracing` |
 
 #![forbid(unsafe_code)]

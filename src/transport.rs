@@ -46,17 +46,17 @@ impl Endpoint {
     /// Reads an absolute http or https URL.
     pub(crate) fn parse(text: &str) -> Result<Self, ConfigError> {
         let shown: Box<str> = text.split(['?', '#']).next().unwrap_or_default().into();
-        let invalid = |reason| ConfigError::InvalidEndpoint { endpoint: shown.to_string(), reason };
+        let invalid = |reason| {
+            // What stands before an `@` may be a password.
+            let endpoint = if shown.contains('@') { "(a URL with an `@`)" } else { &shown };
+            ConfigError::InvalidEndpoint { endpoint: endpoint.to_owned(), reason }
+        };
         let uri: Uri = text.parse().map_err(|_| invalid("it is not a URI"))?;
         if Origin::of(&uri).is_none() {
             return Err(invalid("it has no http or https scheme and host"));
         }
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
-            // Not shown: it may be a password.
-            return Err(ConfigError::InvalidEndpoint {
-                endpoint: "(a URL with a user name)".to_owned(),
-                reason: "it has a user name; client credentials go into the client authentication",
-            });
+            return Err(invalid("it has a user name; client credentials go into the client authentication"));
         }
         Ok(Self { uri, shown })
     }
@@ -184,6 +184,10 @@ where
             poll_fn(|context| service.poll_ready(context)).await.map_err(failed)?;
             let response = service.call(request.map(Q::from)).await.map_err(failed)?;
             let (parts, body) = response.into_parts();
+            // What a redirect says is of no interest, and may have no end.
+            if parts.status.is_redirection() {
+                return Ok(Response::from_parts(parts, Bytes::new()));
+            }
             let (bytes, _) = read_all(body, limit).await?;
             Ok(Response::from_parts(parts, bytes))
         })

@@ -17,12 +17,17 @@ use http::Request;
 use http::Response;
 use tower::Layer;
 use tower::Service;
+use tower_oauth::OAuth1Layer;
 use tower_oauth::OAuth2Layer;
 use tower_oauth::Origins;
 use tower_oauth::Token;
 use tower_oauth::TokenKey;
 use tower_oauth::TokenManager;
+use tower_oauth::body::Untouched;
 use tower_oauth::grant::StaticToken;
+use tower_oauth::oauth1::Credentials;
+use tower_oauth::oauth1::Signer;
+use tower_oauth::oauth1::credential_source_fn;
 use tower_oauth::token::SourceRequest;
 use tower_oauth::token::token_source_fn;
 
@@ -173,5 +178,43 @@ async fn a_token_that_is_being_renewed_is_served_without_allocation() {
     assert!(allocations(&mut service, request("https://api.test/")) > 0);
     for _ in 0..10 {
         assert_eq!(allocations(&mut service, request("https://api.test/")), 0);
+    }
+}
+
+#[tokio::test]
+async fn watching_a_signed_request_allocates_nothing_beyond_its_signature() {
+    let credentials = Credentials::new("client", "client secret").token("token", "token secret");
+    let signer = Signer::new(credentials.clone());
+    let signed = |uri: &'static str| {
+        let (mut head, ()) = request(uri).into_parts();
+        let before = COUNT.get();
+        signer.sign_parts(&mut head, &[]).unwrap();
+        COUNT.get() - before
+    };
+    let origins = || Origins::several(["https://api.test", "http://localhost:8080"]).unwrap();
+    let one = OAuth1Layer::new(origins(), credentials.clone());
+    let many = OAuth1Layer::per_request(
+        origins(),
+        credential_source_fn(move |_: TokenKey| {
+            let credentials = credentials.clone();
+            async move { Ok(credentials) }
+        }),
+    );
+    for (layer, key) in [(one, None), (many, Some(TokenKey::new("alice")))] {
+        let mut service = layer.body_policy(Untouched).layer(Leaf);
+        for uri in ["https://api.test/a?b=c", "http://localhost:8080/"] {
+            let request = || {
+                let mut request = request(uri);
+                if let Some(key) = &key {
+                    request.extensions_mut().insert(key.clone());
+                }
+                request
+            };
+            signed(uri);
+            allocations(&mut service, request());
+            for _ in 0..10 {
+                assert_eq!(allocations(&mut service, request()), signed(uri), "{uri}");
+            }
+        }
     }
 }

@@ -208,9 +208,8 @@ async fn the_ready_service_travels_with_a_request_that_waits_and_a_resend_become
     let calls = Arc::new(AtomicUsize::new(0));
     let strict = Strict { ready: false, permits: Arc::new(Semaphore::new(1)), calls: Arc::clone(&calls) };
     let (layer, made) = counting_layer();
-    let mut service = tower::ServiceBuilder::new()
-        .layer(layer.body_policy(tower_oauth::body::FromBytes::default()))
-        .service(strict);
+    let mut service =
+        tower::ServiceBuilder::new().layer(layer.body_policy(tower_oauth::body::FromBytes)).service(strict);
     // Cold, warm and refused, warm.
     for _ in 0..3 {
         let response = service.ready().await.unwrap().call(get("https://api.test/")).await.unwrap();
@@ -290,7 +289,7 @@ async fn a_request_may_wish_for_no_token_another_token_or_a_new_one() {
     let service = tower::Layer::layer(&layer, inner);
 
     let mut without = get("https://api.test/");
-    without.extensions_mut().insert(WithoutToken::new());
+    without.extensions_mut().insert(WithoutToken);
     service.clone().oneshot(without).await.unwrap();
 
     let mut with = get("https://api.test/");
@@ -300,7 +299,7 @@ async fn a_request_may_wish_for_no_token_another_token_or_a_new_one() {
 
     service.clone().oneshot(get("https://api.test/")).await.unwrap();
     let mut fresh = get("https://api.test/");
-    fresh.extensions_mut().insert(ForceRefresh::new());
+    fresh.extensions_mut().insert(ForceRefresh);
     service.oneshot(fresh).await.unwrap();
 
     let expected = [None, Some("Bearer mine"), Some("Bearer token-1"), Some("Bearer token-2")];

@@ -34,6 +34,11 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A private key cannot be read.
+    UnreadableKey {
+        /// What was found in its place; nothing of the key itself.
+        found: String,
+    },
 }
 
 impl fmt::Display for ConfigError {
@@ -57,6 +62,11 @@ impl fmt::Display for ConfigError {
                 formatter,
                 "`{endpoint}` cannot be used as an endpoint: {reason}; write an absolute URL such as \
                  `https://auth.example.com/token`"
+            ),
+            Self::UnreadableKey { found } => write!(
+                formatter,
+                "this is not an RSA private key that can be used, but {found}; give one without a password, as PKCS#8 \
+                 (`BEGIN PRIVATE KEY`) or PKCS#1 (`BEGIN RSA PRIVATE KEY`), in PEM or DER"
             ),
         }
     }

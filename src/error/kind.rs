@@ -6,6 +6,8 @@
 pub enum ErrorKind {
     /// A refresh ended without an answer: it panicked, or the runtime was shut down under it.
     Abandoned,
+    /// The resource owner did not allow the access that was asked for.
+    AuthorizationDenied,
     /// Not tried: the last attempt failed a moment ago. [`retry_at`](crate::Error::retry_at) says when the next is.
     BackOff,
     /// The request's body failed while it was read.
@@ -14,14 +16,20 @@ pub enum ErrorKind {
     BodyTooLarge,
     /// The request's body has to be read, and the layer's body policy cannot.
     BodyUnreadable,
+    /// The provider did not confirm the callback, as OAuth 1.0a wants it (RFC 5849 §2.1).
+    CallbackUnconfirmed,
     /// The request goes to an origin that is not among the layer's `Origins`.
     ForeignOrigin,
     /// The request, or the endpoint, is plain http.
     InsecureScheme,
     /// A token (or other credential) holds bytes that no header may carry.
     InvalidToken,
+    /// The flow has no such endpoint.
+    MissingEndpoint,
     /// The layer takes its identity from each request, and this one has no `TokenKey`.
     MissingTokenKey,
+    /// The callback of the resource owner's approval has no verifier.
+    MissingVerifier,
     /// There is no token, and the source cannot get the first one by itself.
     NoToken,
     /// Body placement was asked for, and the request's body is not a form.
@@ -44,18 +52,22 @@ pub enum ErrorKind {
     ShutDown,
     /// The request could not be signed.
     Signature,
-    /// A token source of your own failed.
+    /// A token source, or credential source, of your own failed.
     Source,
     /// The token store failed.
     Store,
     /// The endpoint did not answer in time.
     Timeout,
+    /// The callback is not about the request token of this login.
+    TokenMismatch,
     /// The HTTP client could not send the request to the endpoint or read its answer.
     Transport,
     /// The layer has one identity, and the request carries a `TokenKey`.
     UnexpectedTokenKey,
     /// The endpoint answered with a status that is neither a success nor an OAuth error.
     UnexpectedStatus,
+    /// A token that was written down cannot be read again.
+    UnreadableToken,
     /// The endpoint's answer is not what the specification describes.
     UnusableResponse,
     /// The request waited for a token as long as it may; the refresh goes on.
@@ -99,6 +111,7 @@ impl ErrorKind {
             Self::Abandoned => {
                 ("abandoned", "the refresh ended without an answer", "the next request tries again")
             }
+            Self::AuthorizationDenied => ("authorization_denied", "the resource owner denied access", ""),
             Self::BackOff => {
                 ("back_off", "no token: the last attempt failed a moment ago", "try again later")
             }
@@ -112,6 +125,11 @@ impl ErrorKind {
                 "body_unreadable",
                 "the request's body has to be read, and the body policy of the layer cannot",
                 "use the policy `FromBytes`, `Buffered` or `body_fn`",
+            ),
+            Self::CallbackUnconfirmed => (
+                "callback_unconfirmed",
+                "the provider did not confirm the callback",
+                "if it knows no better, use `allow_unconfirmed_callback()`",
             ),
             Self::ForeignOrigin => (
                 "foreign_origin",
@@ -128,11 +146,19 @@ impl ErrorKind {
                 "the token cannot be put on a request",
                 "look at where it came from: it must be visible ASCII and of type Bearer",
             ),
+            Self::MissingEndpoint => {
+                ("missing_endpoint", "the flow has no such endpoint", "name all with `Endpoints::new`")
+            }
             Self::MissingTokenKey => (
                 "missing_token_key",
                 "the request has no `TokenKey`",
                 "insert one into its extensions: this layer has no identity of its own (redirect and retry layers may \
                  have dropped it)",
+            ),
+            Self::MissingVerifier => (
+                "missing_verifier",
+                "the resource owner's approval came without a verifier",
+                "log in again; if the provider gives none, use `allow_missing_verifier()`",
             ),
             Self::NoToken => (
                 "no_token",
@@ -168,7 +194,8 @@ impl ErrorKind {
             Self::ReauthorizationRequired => (
                 "reauthorization_required",
                 "the grant is no longer valid",
-                "log in again and hand the token to `TokenManager::put`",
+                "log in again, and hand the token to `TokenManager::put`, or store the credentials where your \
+                 `CredentialSource` looks",
             ),
             Self::ResponseTooLarge => (
                 "response_too_large",
@@ -180,17 +207,23 @@ impl ErrorKind {
             Self::Source => ("source", "the token source failed", ""),
             Self::Store => ("store", "the token store failed", ""),
             Self::Timeout => ("timeout", "the endpoint did not answer in time", ""),
+            Self::TokenMismatch => (
+                "token_mismatch",
+                "the callback is not about the request token of this login",
+                "do not use it: it belongs to another login, or is forged",
+            ),
             Self::Transport => ("transport", "the endpoint could not be reached", ""),
             Self::UnexpectedTokenKey => (
                 "unexpected_token_key",
                 "the request carries a `TokenKey`, and the layer has one identity for all",
-                "remove it, or build the layer with `key_per_request()`",
+                "remove it, or build the layer with `key_per_request()` or `OAuth1Layer::per_request`",
             ),
             Self::UnexpectedStatus => (
                 "unexpected_status",
                 "the endpoint answered with an unexpected status",
                 "check the URL of the endpoint and the state of the server",
             ),
+            Self::UnreadableToken => ("unreadable_token", "a stored token could not be read", "log in again"),
             Self::UnusableResponse => (
                 "unusable_response",
                 "the endpoint's answer could not be understood",

@@ -25,6 +25,7 @@ impl ServerError {
         self
     }
 
+    #[cfg(feature = "oauth2")]
     pub(crate) fn uri(mut self, uri: Option<&str>) -> Self {
         self.uri = uri.filter(|text| !text.is_empty()).map(tame);
         self

@@ -19,6 +19,9 @@ use crate::token::SourceRequest;
 use crate::token::Token;
 use crate::token::TokenSource;
 
+/// The codes of a grant that only a new login can mend.
+const DEAD: [&str; 4] = ["invalid_grant", "interaction_required", "consent_required", "login_required"];
+
 /// Renews tokens with their refresh token (RFC 6749 §6), and follows its rotation.
 ///
 /// The first token of each key comes from a login and goes to [`TokenManager::put`](crate::TokenManager::put).
@@ -89,9 +92,11 @@ impl TokenSource for RefreshToken {
         form.push_secret("refresh_token", refresh_token);
         push_scope(&mut form, &request, &AccessScope::new());
         self.endpoint.exchange(form).await.map_err(|error| {
-            // The one refusal that says something of the grant and not of the client or the moment (RFC 6749 §5.2).
+            // The refusals that say something of the grant and not of the client or the moment: RFC 6749 §5.2, and
+            // OpenID Connect Core §3.1.2.6 where a server wants to see the user.
             let is_dead = error.kind() == ErrorKind::Refused
-                && error.server().is_some_and(|server| server.code() == "invalid_grant");
+                && !error.is_transient()
+                && error.server().is_some_and(|server| DEAD.contains(&server.code()));
             if is_dead { error.into_reauthorization_required() } else { error }
         })
     }

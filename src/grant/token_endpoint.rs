@@ -77,7 +77,8 @@ impl TokenEndpoint {
 
     /// Asks for a token with the parameters of a grant.
     pub(super) async fn exchange(&self, mut form: Form) -> Result<Token, Error> {
-        let mut request = Request::post(self.endpoint.uri().clone()).body(Bytes::new()).map_err(Error::transient)?;
+        let mut request =
+            Request::post(self.endpoint.uri().clone()).body(Bytes::new()).map_err(Error::transient)?;
         let headers = request.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
         // Without it, GitHub answers a form.
@@ -85,7 +86,8 @@ impl TokenEndpoint {
         self.auth.apply(&mut form, headers);
         *request.body_mut() = form.encode();
         let answer = self.transport.send(&self.endpoint, request).await?;
-        let secrets = form.secrets().chain(self.auth.secret());
+        let auth = self.auth.secrets();
+        let secrets = form.secrets().chain(&auth);
         response::parse(answer.status(), answer.headers(), answer.body(), secrets)
             .map(token)
             .map_err(|error| error.at(self.endpoint.shown()))

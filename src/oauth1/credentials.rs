@@ -38,6 +38,11 @@ impl Credentials {
         Self { client: client.into(), client_secret: client_secret.into(), token: None }
     }
 
+    /// A client that has no secret, because it signs with a private key (the RSA methods) or its provider gives it none.
+    pub fn without_secret(client: impl Into<String>) -> Self {
+        Self::new(client, "")
+    }
+
     /// Adds a token (`oauth_token`) and its secret. An empty token is sent as an empty parameter; without this call, no
     /// such parameter is sent.
     pub fn token(mut self, token: impl Into<Secret>, token_secret: impl Into<Secret>) -> Self {

@@ -12,6 +12,10 @@ use pin_project_lite::pin_project;
 use tower::BoxError;
 
 use crate::error::Error;
+use crate::error::ErrorKind;
+use crate::oauth1::send::Sending;
+use crate::oauth1::send::Sent;
+use crate::oauth1::send::Watch;
 
 pin_project! {
     /// The response to a request that went through [`OAuth1`](super::OAuth1).
@@ -19,6 +23,8 @@ pin_project! {
     pub struct ResponseFuture<F> {
         #[pin]
         state: State<F>,
+        // None for a request that was not signed.
+        watch: Option<Watch<F>>,
     }
 }
 
@@ -28,25 +34,27 @@ pin_project! {
         /// The wrapped service has the request.
         Calling { #[pin] future: F },
         /// The request was not sent.
-        Failed { error: Error },
-        /// The body is being read. It ends with the wrapped service having the request.
-        Signing { future: Signing<F> },
+        Failed { error: Option<BoxError> },
+        /// Something is waited for. It ends with the wrapped service having the request.
+        Waiting { future: Sending<F> },
     }
 }
 
-type Signing<F> = Pin<Box<dyn Future<Output = Result<F, Error>> + Send>>;
-
 impl<F> ResponseFuture<F> {
-    pub(super) fn calling(future: F) -> Self {
-        Self { state: State::Calling { future } }
+    pub(super) fn passed(future: F) -> Self {
+        Self { state: State::Calling { future }, watch: None }
+    }
+
+    pub(super) fn sent(sent: Sent<F>) -> Self {
+        Self { state: State::Calling { future: sent.future }, watch: Some(sent.watch) }
     }
 
     pub(super) fn failed(error: Error) -> Self {
-        Self { state: State::Failed { error } }
+        Self { state: State::Failed { error: Some(error.into()) }, watch: None }
     }
 
-    pub(super) fn signing(future: impl Future<Output = Result<F, Error>> + Send + 'static) -> Self {
-        Self { state: State::Signing { future: Box::pin(future) } }
+    pub(super) fn waiting(future: impl Future<Output = Result<Sent<F>, BoxError>> + Send + 'static) -> Self {
+        Self { state: State::Waiting { future: Box::pin(future) }, watch: None }
     }
 }
 
@@ -57,23 +65,40 @@ where
 {
     type Output = Result<Response<R>, BoxError>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
         loop {
-            let next = match self.as_mut().project().state.project() {
-                StateProjection::Calling { future } => return future.poll(context).map_err(Into::into),
-                StateProjection::Failed { error } => return Poll::Ready(Err(error.clone().into())),
-                StateProjection::Signing { future } => match ready!(future.as_mut().poll(context)) {
-                    Ok(future) => State::Calling { future },
-                    Err(error) => State::Failed { error },
+            let next = match this.state.as_mut().project() {
+                StateProjection::Calling { future } => {
+                    let mut response = ready!(future.poll(context)).map_err(Into::into)?;
+                    let sending = this.watch.take().and_then(|watch| watch.look(&mut response));
+                    let Some(future) = sending else { return Poll::Ready(Ok(response)) };
+                    State::Waiting { future }
+                }
+                StateProjection::Failed { error } => {
+                    // Polled again after it was ready: an error, rather than a panic.
+                    let abandoned = || Error::new(ErrorKind::Abandoned).into();
+                    return Poll::Ready(Err(error.take().unwrap_or_else(abandoned)));
+                }
+                StateProjection::Waiting { future } => match ready!(future.as_mut().poll(context)) {
+                    Ok(Sent { future, watch }) => {
+                        *this.watch = Some(watch);
+                        State::Calling { future }
+                    }
+                    Err(error) => State::Failed { error: Some(error) },
                 },
             };
-            self.as_mut().project().state.set(next);
+            this.state.as_mut().set(next);
         }
     }
 }
 
 impl<F> fmt::Debug for ResponseFuture<F> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("ResponseFuture")
+        formatter.write_str(match self.state {
+            State::Calling { .. } => "ResponseFuture(sent)",
+            State::Failed { .. } => "ResponseFuture(failed)",
+            State::Waiting { .. } => "ResponseFuture(waiting)",
+        })
     }
 }

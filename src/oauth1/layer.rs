@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use http::Request;
+use http::Uri;
 use http::header::AUTHORIZATION;
 use tower::Layer;
 
@@ -14,15 +15,21 @@ use crate::error::ErrorKind;
 use crate::oauth1::BaseStringUri;
 use crate::oauth1::BodyDigest;
 use crate::oauth1::BodyHash;
+use crate::oauth1::BoxCredentialSource;
+use crate::oauth1::CredentialSource;
 use crate::oauth1::Credentials;
 use crate::oauth1::OAuth1;
 use crate::oauth1::Placement;
 use crate::oauth1::SignatureMethod;
 use crate::oauth1::Signer;
+use crate::oauth1::signers::Prepared;
+use crate::oauth1::signers::Signers;
+use crate::oauth1::skew::Skew;
 use crate::origin::Admission;
 use crate::origin::Guard;
 use crate::origin::Origin;
 use crate::origin::Origins;
+use crate::token_key::TokenKey;
 
 /// Signs the requests of the service that it wraps. See the [module docs](super).
 ///
@@ -34,9 +41,14 @@ use crate::origin::Origins;
 /// | [`body_hash`](Self::body_hash) | [`BodyHash::Never`] |
 /// | [`body_policy`](Self::body_policy) | [`FromBytes`] |
 /// | [`form_limit`](Self::form_limit) | 1 MiB |
+/// | a [timestamp that was refused](Self::without_skew_correction) | corrected, and the request sent once more |
+/// | [keys in memory](Self::max_keys), with credentials per request | 10 000 |
 /// | a request to an origin that is not listed | an error |
 /// | plain http | an error, except to this machine |
 /// | an `Authorization` that is on the request | replaced |
+///
+/// Clones, and the services that they make, share what they learn: the clocks of servers, and the credentials of keys
+/// until a setting is changed that signatures depend on.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OAuth1Layer<P = FromBytes> {
@@ -47,10 +59,19 @@ pub struct OAuth1Layer<P = FromBytes> {
 /// What does not change from request to request.
 #[derive(Clone, Debug)]
 pub(super) struct Shared {
-    pub(super) signer: Signer,
     pub(super) form_limit: usize,
+    /// The clocks of servers; none when they are not to be learned.
+    pub(super) skew: Option<Arc<Skew>>,
+    who: Who,
     guard: Guard,
     keep_existing: bool,
+}
+
+/// Whose credentials sign a request.
+#[derive(Clone, Debug)]
+enum Who {
+    One(Arc<Prepared>),
+    PerRequest(Arc<Signers>),
 }
 
 /// What is to be done with a request.
@@ -58,8 +79,16 @@ pub(super) struct Shared {
 pub(super) enum Decision<'a> {
     /// It goes as it is.
     Pass,
-    /// It is signed; if its URI is relative, as one for this origin.
-    Sign(Option<&'a Origin<'static>>),
+    /// It is signed by this identity; if its URI is relative, as one for this origin.
+    Sign(Identity, Option<&'a Origin<'static>>),
+}
+
+/// Who signs a request.
+#[derive(Debug)]
+pub(super) enum Identity {
+    Known(Arc<Prepared>),
+    /// The credentials of this key have to be looked up.
+    Unknown(TokenKey),
 }
 
 impl OAuth1Layer {
@@ -70,8 +99,30 @@ impl OAuth1Layer {
 
     /// A layer that signs with `signer` what goes to `origins`.
     pub fn with_signer(origins: Origins, signer: Signer) -> Self {
-        let guard = Guard::new(origins);
-        let shared = Shared { signer, form_limit: 1024 * 1024, guard, keep_existing: false };
+        Self::with_identity(origins, Who::One(Arc::new(Prepared { key: None, signer })))
+    }
+
+    /// A layer that signs each request with the credentials of the [`TokenKey`] in its extensions, which it gets from
+    /// `source`; one without fails. All are signed in the same way, as the methods below say.
+    ///
+    /// The credentials of a key are looked up once, by the first request that needs them, while others with the same key
+    /// wait for the answer. They are kept until [`forget`](Self::forget) is called, a server refuses the token
+    /// (a 401 with `token_expired`, `token_rejected` or `token_revoked`), or too many other keys were used since
+    /// ([`max_keys`](Self::max_keys)). When the source fails, so do those requests that waited; the next one asks again.
+    pub fn per_request(origins: Origins, source: impl CredentialSource) -> Self {
+        let nobody = Signer::new(Credentials::new("", ""));
+        let signers = Signers::new(BoxCredentialSource::new(source), nobody);
+        Self::with_identity(origins, Who::PerRequest(Arc::new(signers)))
+    }
+
+    fn with_identity(origins: Origins, who: Who) -> Self {
+        let shared = Shared {
+            form_limit: 1024 * 1024,
+            skew: Some(Arc::default()),
+            who,
+            guard: Guard::new(origins),
+            keep_existing: false,
+        };
         Self { shared: Arc::new(shared), policy: FromBytes }
     }
 }
@@ -141,9 +192,10 @@ impl<P> OAuth1Layer<P> {
         self.edit_signer(Signer::allow_other_oauth_parameters)
     }
 
-    /// Where [timestamps come from](Signer::clock).
+    /// Where [timestamps come from](Signer::clock). What was learned of servers' clocks is forgotten.
     pub fn clock(self, clock: impl Clock) -> Self {
-        self.edit_signer(|signer| signer.clock(clock))
+        let layer = self.edit_signer(|signer| signer.clock(clock));
+        layer.edit(|shared| shared.skew = shared.skew.as_ref().map(|_| Arc::default()))
     }
 
     /// Where [nonces come from](Signer::nonce_fn).
@@ -161,8 +213,8 @@ impl<P> OAuth1Layer<P> {
         self.edit(|shared| shared.form_limit = bytes)
     }
 
-    /// How bodies are read and given back; [`FromBytes`] by default. With [`Untouched`](crate::body::Untouched), which
-    /// takes any type of body, a form is an error.
+    /// How bodies are read and given back, and which can be sent again; [`FromBytes`] by default. With
+    /// [`Untouched`](crate::body::Untouched), which takes any type of body, a form is an error, and nothing is sent again.
     pub fn body_policy<Q>(self, policy: Q) -> OAuth1Layer<Q> {
         OAuth1Layer { shared: self.shared, policy }
     }
@@ -170,6 +222,30 @@ impl<P> OAuth1Layer<P> {
     /// Lets requests to other origins through unsigned; by default they are errors.
     pub fn pass_foreign_unsigned(self) -> Self {
         self.edit(|shared| shared.guard = shared.guard.clone().pass_foreign())
+    }
+
+    /// Takes timestamps from the clock of this machine only, and sends no request again. By default the layer learns the
+    /// time of a server that refuses a timestamp; see [the module docs](super#when-the-clock-is-wrong).
+    pub fn without_skew_correction(self) -> Self {
+        self.edit(|shared| shared.skew = None)
+    }
+
+    /// How many keys' credentials are kept, of a layer that takes them [per request](OAuth1Layer::per_request); 10 000 by
+    /// default. The key that was used longest ago leaves first. At least one is kept.
+    pub fn max_keys(self, keys: usize) -> Self {
+        self.edit(|shared| {
+            if let Who::PerRequest(signers) = &shared.who {
+                shared.who = Who::PerRequest(Arc::new(signers.with_bound(keys)));
+            }
+        })
+    }
+
+    /// Forgets the credentials of a key: call it when they have changed. The next request asks the source. Does nothing to
+    /// a layer with one identity.
+    pub fn forget(&self, key: &TokenKey) {
+        if let Who::PerRequest(signers) = &self.shared.who {
+            signers.forget(key);
+        }
     }
 
     /// Leaves requests alone that have an `Authorization` already; by default it is replaced, or an error if it has
@@ -191,15 +267,25 @@ impl<P> OAuth1Layer<P> {
     }
 
     fn edit_signer(self, change: impl FnOnce(Signer) -> Signer) -> Self {
-        self.edit(|shared| shared.signer = change(shared.signer.clone()))
+        let signer = change(self.shared.template().clone());
+        self.with_template(signer)
     }
 
     fn try_edit_signer(
         self,
         change: impl FnOnce(Signer) -> Result<Signer, ConfigError>,
     ) -> Result<Self, ConfigError> {
-        let signer = change(self.shared.signer.clone())?;
-        Ok(self.edit(|shared| shared.signer = signer))
+        let signer = change(self.shared.template().clone())?;
+        Ok(self.with_template(signer))
+    }
+
+    fn with_template(self, signer: Signer) -> Self {
+        self.edit(|shared| {
+            shared.who = match &shared.who {
+                Who::One(_) => Who::One(Arc::new(Prepared { key: None, signer })),
+                Who::PerRequest(signers) => Who::PerRequest(Arc::new(signers.with_template(signer))),
+            };
+        })
     }
 }
 
@@ -212,9 +298,17 @@ impl<S, P: Clone> Layer<S> for OAuth1Layer<P> {
 }
 
 impl Shared {
+    /// A signer with the settings of all.
+    pub(super) fn template(&self) -> &Signer {
+        match &self.who {
+            Who::One(prepared) => &prepared.signer,
+            Who::PerRequest(signers) => signers.template(),
+        }
+    }
+
     /// Decides what is to be done with a request.
     pub(super) fn decide<B>(&self, request: &Request<B>) -> Result<Decision<'_>, Error> {
-        let origin = match self.guard.admit(request.uri())? {
+        let stand_in = match self.admit(request.uri())? {
             Admission::Foreign => return Ok(Decision::Pass),
             Admission::Absolute => None,
             Admission::Relative(origin) => Some(origin),
@@ -222,15 +316,45 @@ impl Shared {
         if self.keep_existing && request.headers().contains_key(AUTHORIZATION) {
             return Ok(Decision::Pass);
         }
-        // The layer has one identity. Once it can have many, here is where the request's `TokenKey` chooses the signer,
-        // and where a key that is missing or not expected is an error.
-        if self.signer.needs_secure_channel() {
-            match origin {
-                Some(origin) => secure(origin)?,
-                None => Origin::of(request.uri()).as_ref().map_or(Ok(()), secure)?,
+        let identity = match (&self.who, request.extensions().get::<TokenKey>()) {
+            (Who::One(prepared), None) => Identity::Known(Arc::clone(prepared)),
+            (Who::PerRequest(signers), Some(key)) => match signers.known(key) {
+                Some(prepared) => Identity::Known(prepared),
+                None => Identity::Unknown(key.clone()),
+            },
+            (Who::One(_), Some(_)) => return Err(Error::new(ErrorKind::UnexpectedTokenKey)),
+            (Who::PerRequest(_), None) => return Err(Error::new(ErrorKind::MissingTokenKey)),
+        };
+        Ok(Decision::Sign(identity, stand_in))
+    }
+
+    /// Whether a request to `uri` may have a signature.
+    pub(super) fn admit(&self, uri: &Uri) -> Result<Admission<'_>, Error> {
+        let admission = self.guard.admit(uri)?;
+        if self.template().needs_secure_channel() {
+            match &admission {
+                Admission::Foreign => {}
+                Admission::Absolute => Origin::of(uri).as_ref().map_or(Ok(()), secure)?,
+                Admission::Relative(origin) => secure(origin)?,
             }
         }
-        Ok(Decision::Sign(origin))
+        Ok(admission)
+    }
+
+    /// The signer of an identity.
+    pub(super) async fn prepare(&self, identity: Identity) -> Result<Arc<Prepared>, Error> {
+        match (identity, &self.who) {
+            (Identity::Known(prepared), _) => Ok(prepared),
+            (Identity::Unknown(key), Who::PerRequest(signers)) => signers.prepare(&key).await,
+            (Identity::Unknown(_), Who::One(_)) => Err(Error::new(ErrorKind::UnexpectedTokenKey)),
+        }
+    }
+
+    /// Does not use a signer again whose token was refused.
+    pub(super) fn forget_refused(&self, prepared: &Arc<Prepared>) {
+        if let Who::PerRequest(signers) = &self.who {
+            signers.forget_only(prepared);
+        }
     }
 }
 
@@ -241,4 +365,21 @@ fn secure(origin: &Origin<'_>) -> Result<(), Error> {
     }
     let detail = format!("{origin}, and the signature method shows its secrets");
     Err(Error::new(ErrorKind::InsecureScheme).detail(detail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        let layer = OAuth1Layer::new(Origins::dangerously_any(), Credentials::new("", ""));
+        let form_limit = layer.shared.form_limit;
+        assert_documented("largest form that is read to be signed", format!("{form_limit} bytes"));
+        let timestamps = if layer.shared.skew.is_some() { "corrected" } else { "left" };
+        assert_documented("timestamp that a server refuses", timestamps);
+        let authorization = if layer.shared.keep_existing { "kept" } else { "replaced" };
+        assert_documented("`Authorization` that is there already", authorization);
+    }
 }

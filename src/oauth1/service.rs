@@ -11,15 +11,18 @@ use tower::Service;
 
 use crate::body::BodyPolicy;
 use crate::body::FromBytes;
-use crate::body::Rebuild;
+use crate::body::Replay;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::oauth1::OAuth1Layer;
 use crate::oauth1::ResponseFuture;
 use crate::oauth1::layer::Decision;
+use crate::oauth1::layer::Identity;
 use crate::oauth1::layer::Shared;
-use crate::oauth1::view::View;
-use crate::origin::Origin;
+use crate::oauth1::send::Copied;
+use crate::oauth1::send::Reading;
+use crate::oauth1::send::Waiting;
+use crate::oauth1::send::send_now;
 
 /// A service whose requests are signed. See the [module docs](super).
 ///
@@ -71,60 +74,53 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        match self.shared.decide(&request) {
-            Err(error) => ResponseFuture::failed(error),
-            Ok(Decision::Pass) => ResponseFuture::calling(self.inner.call(request)),
-            Ok(Decision::Sign(origin)) if !self.shared.signer.reads_body(request.headers()) => {
-                match sign(&self.shared, request, origin) {
-                    Ok(request) => ResponseFuture::calling(self.inner.call(request)),
-                    Err(error) => ResponseFuture::failed(error),
-                }
+        let (identity, stand_in) = match self.shared.decide(&request) {
+            Ok(Decision::Sign(identity, stand_in)) => (identity, stand_in),
+            Ok(Decision::Pass) => return ResponseFuture::passed(self.inner.call(request)),
+            Err(error) => return ResponseFuture::failed(error),
+        };
+        let reading = match self.reading(&request) {
+            Ok(reading) => reading,
+            Err(error) => return ResponseFuture::failed(error),
+        };
+        match (identity, reading) {
+            (Identity::Known(prepared), Reading::Leave(second)) => {
+                let again = second.map(|body| Copied::of(self.inner.clone(), &request, body));
+                let sent = send_now(&self.shared, &mut self.inner, request, again, prepared, stand_in);
+                sent.map_or_else(ResponseFuture::failed, ResponseFuture::sent)
             }
-            Ok(Decision::Sign(origin)) => match self.policy.rebuild() {
-                Some(rebuild) => {
-                    let origin = origin.cloned();
-                    // The service that is ready goes with the future; the clone that stays has to become so.
-                    let clone = self.inner.clone();
-                    let ready = std::mem::replace(&mut self.inner, clone);
-                    ResponseFuture::signing(read_and_sign(
-                        self.shared.clone(),
-                        ready,
-                        request,
-                        rebuild,
-                        origin,
-                    ))
-                }
-                None => ResponseFuture::failed(Error::new(ErrorKind::BodyUnreadable)),
-            },
+            (identity, reading) => {
+                let (shared, stand_in) = (Arc::clone(&self.shared), stand_in.cloned());
+                // The service that is ready goes with the future; the clone that stays has to become so.
+                let clone = self.inner.clone();
+                let ready = std::mem::replace(&mut self.inner, clone);
+                let waiting = Waiting { shared, ready, request, reading, identity, stand_in };
+                ResponseFuture::waiting(waiting.send())
+            }
         }
     }
 }
 
-/// Signs a request whose body is not looked at.
-fn sign<B>(
-    shared: &Shared,
-    mut request: Request<B>,
-    origin: Option<&Origin<'_>>,
-) -> Result<Request<B>, Error> {
-    // There is no new body: a form would have been read.
-    shared.signer.instruct(&View::of(&request), &[], origin)?.apply(&mut request)?;
-    Ok(request)
-}
-
-/// Reads the body, signs the request, and sends it with the same body.
-async fn read_and_sign<S, B>(
-    shared: Arc<Shared>,
-    mut ready: S,
-    request: Request<B>,
-    rebuild: Rebuild<B>,
-    origin: Option<Origin<'static>>,
-) -> Result<S::Future, Error>
-where
-    S: Service<Request<B>>,
-{
-    let (mut parts, body) = request.into_parts();
-    let body = rebuild.read(body, shared.form_limit).await?;
-    let instruction = shared.signer.instruct(&View::of_parts(&parts), &body, origin.as_ref())?;
-    let body = instruction.apply_to_parts(&mut parts)?.unwrap_or(body);
-    Ok(ready.call(Request::from_parts(parts, rebuild.make(body))))
+impl<S, P> OAuth1<S, P> {
+    /// Whether the body has to be read: to sign it, or to be able to send it again.
+    fn reading<B>(&self, request: &Request<B>) -> Result<Reading<B>, Error>
+    where
+        P: BodyPolicy<B>,
+    {
+        if self.shared.template().reads_body(request.headers()) {
+            let rebuild = self.policy.rebuild().ok_or_else(|| Error::new(ErrorKind::BodyUnreadable))?;
+            return Ok(Reading::Read(self.shared.form_limit, rebuild));
+        }
+        if self.shared.skew.is_none() {
+            return Ok(Reading::Leave(None));
+        }
+        Ok(match self.policy.replay(request.body()) {
+            Replay::Never => Reading::Leave(None),
+            Replay::With(body) => Reading::Leave(Some(body)),
+            Replay::AfterReading(limit) => match self.policy.rebuild() {
+                Some(rebuild) => Reading::Read(limit, rebuild),
+                None => Reading::Leave(None),
+            },
+        })
+    }
 }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -15,6 +14,7 @@ use crate::error::ConfigError;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::oauth1::Credentials;
+use crate::oauth1::Explanation;
 use crate::oauth1::SignedParameters;
 use crate::oauth1::instruction::Instruction;
 use crate::oauth1::nonce;
@@ -37,6 +37,7 @@ use crate::protocol::oauth1::sign::Signable;
 use crate::protocol::oauth1::signature::HmacSha1;
 use crate::protocol::oauth1::signature::SignatureMethod;
 use crate::protocol::oauth1::template::ProtocolParameter;
+use crate::protocol::oauth1::template::Text;
 
 /// Signs requests with one pair of credentials.
 ///
@@ -105,6 +106,11 @@ impl Signer {
             nonces: Nonces::default(),
         };
         Self { plan: Arc::new(settings.plan()), settings: Arc::new(settings) }
+    }
+
+    /// Signs with other credentials, and with everything else as before.
+    pub fn credentials(self, credentials: Credentials) -> Self {
+        self.edit(|settings| settings.credentials = credentials)
     }
 
     /// The signature method; [`HmacSha1`] by default.
@@ -247,6 +253,26 @@ impl Signer {
         self.instruct(&View::of_parts(parts), body, None)?.apply_to_parts(parts)
     }
 
+    /// Signs `request` as [`sign`](Self::sign) does, and says what was signed, for comparing it with what a provider
+    /// says that it got.
+    ///
+    /// # Errors
+    /// As [`sign`](Self::sign).
+    pub fn explain<B>(&self, request: &mut Request<B>) -> Result<Explanation, Error>
+    where
+        B: AsRef<[u8]> + From<Bytes>,
+    {
+        let (view, body) = (View::of(request), request.body().as_ref());
+        let (instruction, explanation) =
+            self.instruct_and(&view, body, None, self.seconds(), |instruction, scratch| {
+                (instruction, Explanation::new(&*self.settings.method, scratch))
+            })?;
+        if let Some(form) = instruction.apply(request)? {
+            *request.body_mut() = form.into();
+        }
+        Ok(explanation)
+    }
+
     /// Says what to change in a request. A relative URI stands for `origin`.
     pub(super) fn instruct(
         &self,
@@ -254,6 +280,29 @@ impl Signer {
         body: &[u8],
         origin: Option<&Origin<'_>>,
     ) -> Result<Instruction, Error> {
+        self.instruct_at(view, body, origin, self.seconds())
+    }
+
+    /// As [`instruct`](Self::instruct), with this timestamp, in seconds since 1970.
+    pub(super) fn instruct_at(
+        &self,
+        view: &View<'_>,
+        body: &[u8],
+        origin: Option<&Origin<'_>>,
+        seconds: u64,
+    ) -> Result<Instruction, Error> {
+        self.instruct_and(view, body, origin, seconds, |instruction, _| instruction)
+    }
+
+    /// As [`instruct_at`](Self::instruct_at), and lets `look` see the texts that led to it.
+    fn instruct_and<T>(
+        &self,
+        view: &View<'_>,
+        body: &[u8],
+        origin: Option<&Origin<'_>>,
+        seconds: u64,
+        look: impl FnOnce(Instruction, &Scratch) -> T,
+    ) -> Result<T, Error> {
         let settings = &*self.settings;
         let is_form = View::is_form(view.headers);
         if settings.placement == Placement::Form && !is_form {
@@ -266,19 +315,17 @@ impl Signer {
         }
         let uri = BaseUri::new(&settings.base_string_uri, view.uri, view.host(), origin)
             .ok_or_else(|| Error::new(ErrorKind::RelativeUri))?;
-        // Before 1970 the time is 0, which every server refuses.
-        let since = settings.clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         let mut digits = [0; 20];
-        let timestamp = decimal(since.as_secs(), &mut digits);
+        let timestamp = decimal(seconds, &mut digits);
         let (random, given);
         let nonce = match &settings.nonces {
             Nonces::Random => {
                 random = nonce::random();
-                &random[..]
+                Text::Unreserved(&random)
             }
             Nonces::With(nonce) => {
                 given = nonce();
-                given.as_bytes()
+                Text::Any(given.as_bytes())
             }
         };
         let signable = Signable {
@@ -289,17 +336,28 @@ impl Signer {
             body,
             additional: view.extensions.get().map_or(&[], SignedParameters::as_slice),
             nonce,
-            timestamp,
+            timestamp: Text::Unreserved(timestamp),
         };
         Scratch::lend(|scratch| {
             self.plan.sign(&signable, scratch)?;
-            Instruction::new(settings.placement, &scratch.attachment, view.uri, body)
+            let instruction = Instruction::new(settings.placement, &scratch.attachment, view.uri, body)?;
+            Ok(look(instruction, scratch))
         })
     }
 
     /// Whether the signature would show secrets to whoever sees it.
     pub(super) fn needs_secure_channel(&self) -> bool {
         self.settings.method.needs_secure_channel()
+    }
+
+    /// The clock of the timestamps.
+    pub(super) fn shared_clock(&self) -> &SharedClock {
+        &self.settings.clock
+    }
+
+    /// The present moment, in seconds since 1970. Before that it is 0, which every server refuses.
+    fn seconds(&self) -> u64 {
+        self.settings.clock.since_1970().as_secs()
     }
 
     fn edit(mut self, change: impl FnOnce(&mut Settings)) -> Self {

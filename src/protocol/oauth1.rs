@@ -9,17 +9,23 @@
 //! | `body_hash` | draft-eaton-oauth-bodyhash |
 //! | `header` | §3.5 where the protocol parameters go |
 //! | `sign` | §3.1 all of it in order |
+//! | `token_response` | §2.1, §2.3 the answers of the provider to requests for tokens |
+//! | `callback` | §2.2 what comes back from the resource owner's approval |
+//! | `problem` | OAuth Problem Reporting: why a request was refused |
 //! | `template`, `scratch` | texts that are written once, buffers that are used again |
 
 pub(crate) mod base_string;
 pub(crate) mod body_hash;
+pub(crate) mod callback;
 pub(crate) mod encode;
 pub(crate) mod header;
 pub(crate) mod params;
+pub(crate) mod problem;
 pub(crate) mod scratch;
 pub(crate) mod sign;
 pub(crate) mod signature;
 pub(crate) mod template;
+pub(crate) mod token_response;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Mutex;
+use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -23,7 +24,13 @@ use crate::clock::Clock;
 /// assert_eq!(clock.now(), start + Duration::from_secs(3600));
 /// ```
 #[derive(Clone)]
-pub struct ManualClock(Arc<Mutex<SystemTime>>);
+pub struct ManualClock(Arc<Mutex<Times>>);
+
+struct Times {
+    now: SystemTime,
+    /// What went by through `advance`.
+    passed: Duration,
+}
 
 impl ManualClock {
     /// A clock that stands at the present moment of the system's clock, so that whoever still uses that one agrees
@@ -34,18 +41,26 @@ impl ManualClock {
 
     /// A clock that stands at `moment`.
     pub fn at(moment: SystemTime) -> Self {
-        Self(Arc::new(Mutex::new(moment)))
+        Self(Arc::new(Mutex::new(Times { now: moment, passed: Duration::ZERO })))
     }
 
     /// Moves the clock forward. A sum that no [`SystemTime`] can hold leaves it where it is.
     pub fn advance(&self, by: Duration) {
-        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *now = now.checked_add(by).unwrap_or(*now);
+        let mut times = self.times();
+        if let Some(now) = times.now.checked_add(by) {
+            times.now = now;
+            times.passed = times.passed.saturating_add(by);
+        }
     }
 
-    /// Moves the clock to `moment`, which may lie in its past.
+    /// Moves the clock to `moment`, which may lie in its past, as somebody does who corrects it: no time passes, so that
+    /// [`monotonic`](Clock::monotonic) stays where it is.
     pub fn set(&self, moment: SystemTime) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = moment;
+        self.times().now = moment;
+    }
+
+    fn times(&self) -> MutexGuard<'_, Times> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -57,7 +72,11 @@ impl Default for ManualClock {
 
 impl Clock for ManualClock {
     fn now(&self) -> SystemTime {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.times().now
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.times().passed
     }
 }
 

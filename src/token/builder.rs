@@ -23,7 +23,7 @@ use crate::token::settings::Settings;
 /// | [`refresh_fraction`](Self::refresh_fraction) | 0.8 | part of a token's life after which its successor is fetched while it is still in use, less up to 0.1 by chance |
 /// | [`hard_leeway`](Self::hard_leeway) | 10 s, at most a tenth of the life | before its end a token is no longer sent |
 /// | [`assumed_lifetime`](Self::assumed_lifetime) | none: it never ends | life of a token whose server does not say |
-/// | [`refresh_deadline`](Self::refresh_deadline) | 30 s | longest time of one refresh, storing excepted |
+/// | [`refresh_deadline`](Self::refresh_deadline) | 30 s | longest time of one exchange, and of the wait for the grant's turn before it |
 /// | [`wait_timeout`](Self::wait_timeout) | 35 s | longest time that a caller waits for a token |
 /// | [`back_off`](Self::back_off) | 200 ms to 30 s | pause after a failure: random, doubling; `Retry-After` is its least, up to an hour |
 /// | [`configuration_pause`](Self::configuration_pause) | 60 s | pause after the server refused the client itself |
@@ -104,7 +104,8 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// The longest time of one refresh.
+    /// The longest time of one exchange, and of the wait for the grant's turn before it. Storing the result has its own
+    /// time.
     pub fn refresh_deadline(mut self, deadline: Duration) -> Self {
         self.settings.flight_deadline = deadline;
         self
@@ -140,7 +141,8 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// How long a failing store is tried before [`persist_failure`](Self::persist_failure) decides.
+    /// How long a failing store is tried before [`persist_failure`](Self::persist_failure) decides. One that does not
+    /// answer is given 5 s each time.
     pub fn persist_patience(mut self, patience: Duration) -> Self {
         self.settings.persist_patience = patience;
         self

@@ -1,5 +1,7 @@
 //! What a manager tells those who watch it.
 
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use crate::error::Error;
@@ -64,7 +66,8 @@ impl Observer {
     pub(super) fn tell(&self, event: &Event) {
         event.log();
         if let Some(observer) = &self.0 {
-            observer(event);
+            // One that panics must not take a token with it, nor those who wait for one.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(event)));
         }
     }
 }

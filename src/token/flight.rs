@@ -1,14 +1,19 @@
 //! One refresh: a task of its own, whose result everybody who waits for it gets.
 
+use std::convert::Infallible;
+use std::future::poll_fn;
+use std::panic::AssertUnwindSafe;
+use std::panic::catch_unwind;
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use tokio::sync::Notify;
-use tokio::time::Instant;
+use tokio::sync::SemaphorePermit;
 use tokio::time::sleep;
 use tokio::time::timeout;
-use tokio::time::timeout_at;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
@@ -29,6 +34,12 @@ use crate::token::persist::Persisted;
 
 /// How often a lease that another process holds is asked for again.
 const LEASE_POLL: Duration = Duration::from_millis(50);
+/// How long, after an `invalid_grant`, a sibling is given to store what it got for the same refresh token.
+const SIBLING_TIME: Duration = Duration::from_secs(2);
+/// How often the store is looked at meanwhile.
+const SIBLING_POLL: Duration = Duration::from_millis(200);
+/// How often a flight begins again because the grant was replaced under it.
+const ROUNDS: usize = 3;
 /// How long giving a lease back may take; it ends by itself in any case.
 const RELEASE_TIME: Duration = Duration::from_secs(5);
 
@@ -74,9 +85,17 @@ pub(super) async fn run(mut landing: Landing, reason: Reason, delay: Duration) {
     if !delay.is_zero() {
         sleep(delay).await;
     }
-    let outcome =
-        FLYING.scope(identity(&landing.entry), obtain(&landing.shared, &landing.entry, reason)).await;
-    landing.land(reason, outcome);
+    let (shared, entry) = (Arc::clone(&landing.shared), Arc::clone(&landing.entry));
+    let flying = identity(&entry);
+    match FLYING.scope(flying, queue(&shared, &entry)).await {
+        Ok((_turn, lease)) => {
+            let outcome = FLYING.scope(flying, renew(&shared, &entry, reason, &lease)).await;
+            landing.land(reason, outcome);
+            // Only now, so that a store which is slow to take it back holds nobody up.
+            lease.release().await;
+        }
+        Err(error) => landing.land(reason, Err(error)),
+    }
 }
 
 /// A token that a flight brought, and whether the source was asked for it.
@@ -119,21 +138,24 @@ impl Landing {
                 self.shared.tell(Event::Refreshed { key, reason, exchanged });
             }
             Err(error) => {
-                self.fail(&error);
-                self.shared.tell(Event::RefreshFailed { key, reason, error });
+                if self.fail(&error) {
+                    self.shared.tell(Event::RefreshFailed { key, reason, error });
+                }
             }
         }
     }
 
-    fn fail(&self, error: &Error) {
+    /// Says whether the error matters: when a login came meanwhile, those who wait look again.
+    fn fail(&self, error: &Error) -> bool {
         let now = self.shared.clock.now();
-        let flight = self.entry.change(|state| {
-            state.slot.fail(error, now, &self.shared.settings);
-            state.flight.take()
+        let (matters, flight) = self.entry.change(|state| {
+            let matters = state.slot.fail(error, now, &self.shared.settings);
+            (matters, state.flight.take())
         });
         if let Some(flight) = flight {
-            flight.land(Err(error.clone()));
+            flight.land(if matters { Err(error.clone()) } else { Ok(()) });
         }
+        matters
     }
 }
 
@@ -145,71 +167,119 @@ impl Drop for Landing {
     }
 }
 
-/// Turn, lease, store, source, store.
-async fn obtain(shared: &Arc<Shared>, entry: &Arc<Entry>, reason: Reason) -> Result<Obtained, Error> {
-    let settings = &shared.settings;
-    let deadline = Instant::now() + settings.flight_deadline;
-    let late = |_| {
-        let detail = format!("a refresh may take {:?}", settings.flight_deadline);
-        Error::new(ErrorKind::Timeout).detail(detail)
+/// Waits until nobody else exchanges this grant, neither here nor in another process.
+async fn queue<'a>(
+    shared: &'a Arc<Shared>,
+    entry: &'a Arc<Entry>,
+) -> Result<(Option<SemaphorePermit<'a>>, Lease<'a>), Error> {
+    let queue = async {
+        // Closing the semaphore is nobody's business, so there always is a permit.
+        let turn = entry.grant.turn.acquire().await.ok();
+        Ok((turn, Lease::take(shared, entry).await?))
     };
-    // Closing the semaphore is nobody's business, so this does not fail.
-    let _turn = timeout_at(deadline, entry.grant.turn.acquire()).await.map_err(late)?;
-    let lease = timeout_at(deadline, Lease::take(shared, entry)).await.map_err(late)??;
-    let outcome = async {
-        persist::retry_leftover(shared, entry).await?;
-        let stored = timeout_at(deadline, shared.store.load(&entry.key)).await.map_err(late)??;
+    within_deadline(shared, "waiting for its turn", queue).await?
+}
+
+/// Gets a token from the store, or else from the source into the store; begins again when the grant is replaced
+/// meanwhile.
+async fn renew(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    reason: Reason,
+    lease: &Lease<'_>,
+) -> Result<Obtained, Error> {
+    persist::retry_leftover(shared, entry).await?;
+    for _ in 0..ROUNDS {
+        let stored = within_deadline(shared, "loading the grant", shared.store.load(&entry.key)).await??;
         let expected = stored.as_ref().map(Record::generation);
         let base = persist::newest(entry, stored);
-        if let Some(found) = adopt(shared, entry, base.as_ref(), reason)? {
-            return Ok(Obtained { published: found, exchanged: false });
+        if let Some(published) = adopt(shared, entry, base.as_ref(), reason) {
+            return Ok(Obtained { published, exchanged: false });
         }
         let generation = base.as_ref().map(Record::generation);
         if let Some(error) = entry.change(|state| state.slot.spend(generation)) {
             return Err(error);
         }
-        let started = shared.clock.now();
-        let request =
-            SourceRequest::new(entry.key.clone(), entry.scope.clone(), base.clone().map(Arc::new), reason);
-        let exchange = lease.renewed_while(shared.source.token(request));
-        let token = timeout_at(deadline, exchange).await.map_err(late)??.stamped(started);
-        keep(shared, entry, expected, base, token, reason).await
+        match exchange(shared, entry, base.clone(), reason, lease).await {
+            Ok(token) => {
+                if let Some(published) = keep(shared, entry, expected, base, token).await? {
+                    return Ok(Obtained { published, exchanged: true });
+                }
+            }
+            Err(error) => {
+                let is_spent = error.kind() == ErrorKind::ReauthorizationRequired
+                    && base.is_some_and(|base| base.refresh_token().is_some());
+                if !(is_spent && is_replaced(shared, entry, generation).await) {
+                    return Err(error);
+                }
+            }
+        }
     }
-    .await;
-    lease.release().await;
-    outcome
+    Err(Error::new(ErrorKind::Store).detail("the grant was replaced again and again meanwhile"))
+}
+
+/// Asks the source. It has its full time, however long the turn was waited for: an exchange that is cut short may have
+/// rotated the refresh token already.
+async fn exchange(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    base: Option<Record>,
+    reason: Reason,
+    lease: &Lease<'_>,
+) -> Result<Token, Error> {
+    let started = shared.clock.now();
+    let request = SourceRequest::new(entry.key.clone(), entry.scope.clone(), base.map(Arc::new), reason);
+    let token = lease.renewed_while(shared.source.token(request));
+    Ok(within_deadline(shared, "the exchange", token).await??.stamped(started))
+}
+
+/// Whether the refresh token of this generation was refused only because a sibling had spent it. The sibling may not
+/// have stored its successor yet, so the store is looked at for a moment.
+async fn is_replaced(shared: &Shared, entry: &Entry, generation: Option<u64>) -> bool {
+    let replaced = async {
+        loop {
+            if let Ok(stored) = shared.store.load(&entry.key).await {
+                if persist::newest(entry, stored).as_ref().map(Record::generation) != generation {
+                    return;
+                }
+            }
+            sleep(SIBLING_POLL).await;
+        }
+    };
+    timeout(SIBLING_TIME, replaced).await.is_ok()
+}
+
+/// What `work` gives, unless it takes too long.
+async fn within_deadline<T>(
+    shared: &Shared,
+    what: &'static str,
+    work: impl Future<Output = T>,
+) -> Result<T, Error> {
+    let deadline = shared.settings.flight_deadline;
+    let late = |_| Error::new(ErrorKind::Timeout).detail(format!("{what} took longer than {deadline:?}"));
+    timeout(deadline, work).await.map_err(late)
 }
 
 /// Takes what the store holds, if somebody else put a good token there meanwhile.
-fn adopt(
-    shared: &Shared,
-    entry: &Entry,
-    record: Option<&Record>,
-    reason: Reason,
-) -> Result<Option<Published>, Error> {
-    let Some((record, token)) = record.and_then(|record| Some((record, record.token(&entry.scope)?))) else {
-        return Ok(None);
-    };
-    let last = entry.look(|state| state.slot.last().map(|(last, rejected)| (Arc::clone(last), rejected)));
-    let is_news = match &last {
-        None => reason != Reason::Forced,
-        Some((last, _)) => !last.same_access_token(token),
-    };
-    let published = shared.publish(token.clone(), record.generation())?;
-    let now = shared.clock.now();
-    // A token that ends soon is still worth a request when it is the first one; its successor follows at once.
-    Ok(Some(published).filter(|published| is_news && published.is_usable(now)))
+fn adopt(shared: &Shared, entry: &Entry, record: Option<&Record>, reason: Reason) -> Option<Published> {
+    let record = record?;
+    let token = record.token(&entry.scope)?;
+    if !entry.look(|state| state.slot.is_news(token, reason)) {
+        return None;
+    }
+    // One that cannot be put on requests is as if it were not there.
+    let published = shared.publish(token.clone(), record.generation()).ok()?;
+    Some(published).filter(|published| published.is_usable(shared.clock.now()))
 }
 
-/// Stores what the source gave, then prepares it for those who wait.
+/// Stores what the source gave, then prepares it for those who wait; `None` when the grant was replaced meanwhile.
 async fn keep(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
     expected: Option<u64>,
     base: Option<Record>,
     token: Token,
-    reason: Reason,
-) -> Result<Obtained, Error> {
+) -> Result<Option<Published>, Error> {
     // The new refresh token, if there is one, is stored even when the access token is of no use: the old one is spent.
     let usable = check(shared, entry, &token);
     if let Err(error) = &usable {
@@ -220,37 +290,40 @@ async fn keep(
     let draft = Draft::new(expected, base, entry.scope.clone(), token.clone(), usable.is_ok());
     let persisted = persist::persist(shared, entry, draft).await?;
     usable?;
-    match persisted {
-        Persisted::Kept { generation } => {
-            let mut published = shared.publish(token, generation)?;
-            entry.look(|state| dampen(&mut published, state.slot.last().map(|(last, _)| &**last)));
-            Ok(Obtained { published, exchanged: true })
-        }
-        Persisted::Superseded(record) => adopt(shared, entry, record.as_ref(), reason)?
-            .map(|published| Obtained { published, exchanged: false })
-            .ok_or_else(|| Error::new(ErrorKind::Store).detail("another login replaced the grant meanwhile")),
-    }
+    let Persisted::Kept { generation } = persisted else {
+        return Ok(None);
+    };
+    let mut published = shared.publish(token, generation)?;
+    let now = shared.clock.now();
+    entry.look(|state| dampen(&mut published, state.slot.last().map(|(last, _)| &**last), now));
+    Ok(Some(published))
 }
 
 /// Whether a token from the source can be used at all.
 fn check(shared: &Shared, entry: &Entry, token: &Token) -> Result<(), Error> {
-    header_value(token)?;
     let unusable = |detail: &'static str| Err(Error::new(ErrorKind::UnusableResponse).detail(detail));
+    if token.access_token().is_empty() {
+        return unusable("it has no access_token");
+    }
+    header_value(token)?;
     let now = shared.clock.now();
-    if token.expires_at().is_some_and(|expires_at| expires_at <= now) {
+    if shared.settings.times(token).end.is_some_and(|end| end <= now) {
         return unusable("the new token has already expired");
     }
-    let last = entry.look(|state| state.slot.last().map(|(last, rejected)| (Arc::clone(last), rejected)));
-    if last.is_some_and(|(last, rejected)| rejected && last.same_access_token(token)) {
-        return unusable("the new token is the one that was refused");
-    }
-    Ok(())
+    let is_refused = entry.look(|state| {
+        state.slot.last().is_some_and(|(last, rejected)| rejected && last.same_access_token(token))
+    });
+    if is_refused { unusable("the new token is the one that was refused") } else { Ok(()) }
 }
 
 /// A server that hands out the same token again, or one that ends no later, would be asked over and over: such a token
-/// is renewed only when it ends.
-fn dampen(published: &mut Published, last: Option<&Published>) {
-    let ends_no_later = |last: &Published| match (last.times.hard, published.times.hard) {
+/// is renewed only when it is no longer sent. One that nears its end already is sent to its very end, because the
+/// server has none that is better.
+fn dampen(published: &mut Published, last: Option<&Published>, now: SystemTime) {
+    if !published.is_usable(now) {
+        published.times.hard = published.times.end;
+    }
+    let ends_no_later = |last: &Published| match (last.times.end, published.times.end) {
         (Some(before), Some(after)) => after <= before,
         _ => false,
     };
@@ -278,23 +351,31 @@ impl<'a> Lease<'a> {
         Ok(lease)
     }
 
-    /// Extends the lease as long as `exchange` runs.
+    /// Extends the lease as long as `exchange` runs, and does not hold it up whatever the store does.
     async fn renewed_while<T>(&self, exchange: impl Future<Output = T>) -> T {
+        let (mut renewals, mut exchange) = (pin!(self.renewals()), pin!(exchange));
+        let mut go_on = true;
+        poll_fn(|context| {
+            // A store that panics must not take the exchange with it.
+            go_on = go_on && catch_unwind(AssertUnwindSafe(|| renewals.as_mut().poll(context))).is_ok();
+            exchange.as_mut().poll(context)
+        })
+        .await
+    }
+
+    async fn renewals(&self) -> Infallible {
         let ttl = self.shared.settings.lease_ttl;
-        let mut exchange = Box::pin(exchange);
         loop {
-            if let Ok(outcome) = timeout(ttl / 3, &mut exchange).await {
-                return outcome;
-            }
+            sleep((ttl / 3).max(LEASE_POLL)).await;
             // A lease that is lost is no reason to drop an exchange that is under way: the swap of generations decides.
             let _ = self.shared.store.renew(&self.entry.key, &self.owner, ttl).await;
         }
     }
 
     async fn release(mut self) {
-        self.released = true;
         // It ends by itself if this fails.
         let _ = timeout(RELEASE_TIME, self.shared.store.release(&self.entry.key, &self.owner)).await;
+        self.released = true;
     }
 }
 
@@ -314,4 +395,17 @@ impl Drop for Lease<'_> {
 
 fn identity(entry: &Entry) -> usize {
     Arc::as_ptr(&entry.grant).addr()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        let sibling = "time that a sibling has to store what it got, after `invalid_grant`";
+        assert_documented(sibling, SIBLING_TIME);
+        assert_documented("times that a refresh begins anew because the grant was replaced under it", ROUNDS);
+    }
 }

@@ -57,7 +57,9 @@ pub(super) struct Grant {
     /// One permit: the right to exchange.
     pub(super) turn: Semaphore,
     /// A record that the store would not take yet.
-    pub(super) unpersisted: Mutex<Option<Draft>>,
+    unpersisted: Mutex<Option<Draft>>,
+    /// One permit: the duty to store it.
+    pub(super) storing: Semaphore,
     entries: Mutex<Vec<Weak<Entry>>>,
 }
 
@@ -84,12 +86,18 @@ impl Entry {
         }
     }
 
-    /// What a reader gets at `now`: one atomic load, one comparison; no lock, no allocation.
-    pub(crate) fn find(&self, now: SystemTime) -> Found {
+    /// The token that may be sent at `now`: one atomic load, one comparison; no lock, no allocation.
+    pub(crate) fn served(&self, now: SystemTime) -> Option<Guard<Option<Arc<Published>>>> {
         let served = self.served.load();
-        if !served.as_deref().is_some_and(|published| published.is_usable(now)) {
+        let is_usable = served.as_deref().is_some_and(|published| published.is_usable(now));
+        is_usable.then_some(served)
+    }
+
+    /// The same for a reader, who may have to do something for it.
+    pub(crate) fn find(&self, now: SystemTime) -> Found {
+        let Some(served) = self.served(now) else {
             return Found::Nothing;
-        }
+        };
         let look_at = self.look_at.load(Ordering::Relaxed);
         if look_at <= millis(now) {
             // Of all the readers that see this, one takes it upon itself.
@@ -148,12 +156,27 @@ impl Grant {
         entries.iter().filter_map(Weak::upgrade).collect()
     }
 
+    /// The highest generation that this process knows of; 0 when there is none.
+    pub(super) fn generation(&self) -> u64 {
+        let unpersisted = self.unpersisted().as_ref().map(Draft::generation);
+        let entries = self.entries();
+        let last = entries
+            .iter()
+            .filter_map(|entry| entry.look(|state| state.slot.last().map(|(last, _)| last.generation)));
+        last.chain(unpersisted).max().unwrap_or(0)
+    }
+
     pub(super) fn unpersisted(&self) -> MutexGuard<'_, Option<Draft>> {
         self.unpersisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn new() -> Self {
-        Self { turn: Semaphore::new(1), unpersisted: Mutex::new(None), entries: Mutex::new(Vec::new()) }
+        Self {
+            turn: Semaphore::new(1),
+            unpersisted: Mutex::new(None),
+            storing: Semaphore::new(1),
+            entries: Mutex::new(Vec::new()),
+        }
     }
 }
 
@@ -221,8 +244,15 @@ impl Keyed {
         if let Some(entry) = find(&shard.load(), hash, key, scope) {
             return entry;
         }
-        if self.len() >= self.bound {
-            self.evict(hash, now, &mut grants);
+        // Two for one, so that a map which had to grow returns to its bound.
+        for _ in 0..2 {
+            if self.len() >= self.bound {
+                self.evict(hash, now, &mut grants);
+            }
+        }
+        // A reader may have held the last entry of a grant while it was evicted.
+        if grants.len() > 2 * self.len() + SHARD_KEYS {
+            grants.retain(|_, grant| grant.strong_count() > 0);
         }
         let grant = grants.get(key).and_then(Weak::upgrade).unwrap_or_else(|| {
             let grant = Arc::new(Grant::new());
@@ -242,8 +272,9 @@ impl Keyed {
         entry
     }
 
-    /// Makes room: of the first shard (counted from where the new key goes) that has entries which nobody uses, the
-    /// one that was used longest ago leaves. When every key is in use, the map grows beyond its bound for a while.
+    /// Makes room: of the first shard (counted from where the new key goes) that has entries which nobody uses, one
+    /// leaves; of those that lose nothing by it, if there are any, the one that was used longest ago. When every key is
+    /// in use, the map grows beyond its bound for a while.
     fn evict(&self, hash: u64, now: SystemTime, grants: &mut HashMap<TokenKey, Weak<Grant>>) {
         let start = usize::try_from(hash >> 32).unwrap_or(0);
         let mask = self.shards.len().wrapping_sub(1);
@@ -251,13 +282,20 @@ impl Keyed {
             let Some(shard) = self.shards.get(start.wrapping_add(step) & mask) else { continue };
             let entries = shard.load_full();
             // The map itself has one count, `entries` shares it: more than one is somebody else.
-            let idle = entries.iter().enumerate().filter(|(_, (_, entry))| {
+            let unused = entries.iter().enumerate().filter(|(_, (_, entry))| {
                 Arc::strong_count(entry) == 1
-                    && entry.look(|state| state.slot.is_idle(now))
+                    && !entry.look(|state| state.slot.is_flying())
                     && entry.grant.unpersisted().is_none()
             });
-            let Some((place, key)) = idle
-                .max_by_key(|(_, (_, entry))| Reverse(entry.used.load(Ordering::Relaxed)))
+            let Some((place, key)) = unused
+                .max_by_key(|(_, (_, entry))| {
+                    // What must not be sent again is the last to be forgotten.
+                    let (is_idle, is_refused) = entry.look(|state| {
+                        let is_refused = state.slot.last().is_some_and(|(_, is_refused)| is_refused);
+                        (state.slot.is_idle(now), is_refused)
+                    });
+                    (is_idle, !is_refused, Reverse(entry.used.load(Ordering::Relaxed)))
+                })
                 .map(|(place, (_, entry))| (place, entry.key.clone()))
             else {
                 continue;

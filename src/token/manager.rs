@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::Weak;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -18,13 +19,10 @@ use crate::token::Event;
 use crate::token::PersistFailure;
 use crate::token::Published;
 use crate::token::Reason;
-use crate::token::Record;
-use crate::token::Swap;
 use crate::token::Token;
 use crate::token::TokenKey;
 use crate::token::TokenManagerBuilder;
 use crate::token::TokenSource;
-use crate::token::TokenStore;
 use crate::token::event::Observer;
 use crate::token::flight;
 use crate::token::flight::Flight;
@@ -32,17 +30,25 @@ use crate::token::flight::Landing;
 use crate::token::keyed::Entry;
 use crate::token::keyed::Found;
 use crate::token::keyed::Keyed;
+use crate::token::persist;
 use crate::token::settings::Settings;
 use crate::token::slot::Decision;
+use crate::token::tasks;
 use crate::token::tasks::Tasks;
 
 /// Gives out the current token of each key, and renews it. See the [module docs](super).
 ///
 /// Clones share everything. Nothing runs in the background but refreshes, and those only when somebody asked; tasks are
 /// spawned on the tokio runtime of the caller, which needs its timer (`enable_time`). Dropping the manager lets
-/// refreshes that are under way finish.
+/// refreshes that are under way finish, and tries a few times more to store what the store would not take.
 #[derive(Clone)]
-pub struct TokenManager(Arc<Shared>);
+pub struct TokenManager(Arc<Shared>, #[allow(dead_code, reason = "held, and counted")] Arc<Alive>);
+
+/// Held by the clones of a manager and by nobody else, so that tasks can see whether there are any.
+struct Alive;
+
+/// How many refreshes a caller waits for, one after the other, before it gives up.
+const FLIGHTS: usize = 8;
 
 /// What the clones of a manager, and its flights, share.
 pub(super) struct Shared {
@@ -55,6 +61,7 @@ pub(super) struct Shared {
     pub(super) tasks: Tasks,
     keyed: Keyed,
     serial: AtomicU64,
+    alive: Weak<Alive>,
 }
 
 /// The token of one key and scope, as a layer holds on to it.
@@ -95,18 +102,16 @@ impl TokenManager {
     /// As [`token`](Self::token).
     pub async fn token_for(&self, key: &TokenKey, scope: &AccessScope) -> Result<Token, Error> {
         let identity = self.identity(key, scope);
+        if let Some(token) = self.current(&identity, |published| published.token.clone()) {
+            return Ok(token);
+        }
         Ok(self.acquire(&identity).await?.token.clone())
     }
 
     /// The token of `key` that could be sent right now, from memory: nothing is loaded, fetched or waited for.
     pub fn peek(&self, key: &TokenKey) -> Option<Token> {
         let entry = self.0.keyed.get(key, &AccessScope::new())?;
-        match entry.find(self.0.clock.now()) {
-            Found::Token(served) | Found::TokenAndLook(served) => {
-                served.as_deref().map(|published| published.token.clone())
-            }
-            Found::Nothing => None,
-        }
+        entry.served(self.0.clock.now())?.as_deref().map(|published| published.token.clone())
     }
 
     /// Stores the first token of an interactive grant, or that of a new login, in place of all that was there. It is in
@@ -126,28 +131,16 @@ impl TokenManager {
     pub async fn put_for(&self, key: &TokenKey, scope: &AccessScope, token: Token) -> Result<(), Error> {
         let shared = &self.0;
         let token = token.stamped(shared.clock.now());
-        let mut published = shared.publish(token.clone().without_refresh_token(), 0)?;
-        let mut stored = shared.store.load(key).await?;
-        loop {
-            let record = Record::login(stored.as_ref(), scope.clone(), token.clone());
-            let expected = stored.as_ref().map(Record::generation);
-            match shared.store.compare_and_swap(key, expected, &record).await? {
-                Swap::Stored => {
-                    published.generation = record.generation();
-                    break;
-                }
-                Swap::Conflict(other) => stored = other,
-            }
-        }
+        let mut published = shared.publish(token.clone(), 0)?;
         let identity = self.identity(key, scope);
-        identity.0.grant.unpersisted().take();
+        published.generation = persist::login(shared, &identity.0, token).await?;
         let published = Arc::new(published);
         for entry in identity.0.grant.entries() {
             let waited_for = entry.change(|state| {
                 if entry.scope == *scope {
-                    state.slot.take(Arc::clone(&published));
+                    state.slot.login(Arc::clone(&published));
                 } else {
-                    state.slot.forget();
+                    state.slot.forget(published.generation);
                 }
                 // Who waits for a flight may go on with the login's token; the flight itself lands on a new one.
                 state.flight.as_mut().map(|flight| std::mem::replace(flight, Arc::new(Flight::default())))
@@ -199,7 +192,8 @@ impl TokenManager {
         observer: Observer,
     ) -> Self {
         let keyed = Keyed::new(settings.max_keys);
-        Self(Arc::new(Shared {
+        let alive = Arc::new(Alive);
+        let shared = Shared {
             source,
             store,
             clock,
@@ -209,7 +203,9 @@ impl TokenManager {
             tasks: Tasks::default(),
             keyed,
             serial: AtomicU64::new(0),
-        }))
+            alive: Arc::downgrade(&alive),
+        };
+        Self(Arc::new(shared), alive)
     }
 
     /// The entry of a key and a scope, which stays as long as it is held.
@@ -256,7 +252,7 @@ impl TokenManager {
             Err(flight) => flight,
         };
         let wait = async {
-            loop {
+            for _ in 0..FLIGHTS {
                 flight.wait().await?;
                 let step = self.step(entry, false)?;
                 match self.start(entry, step)? {
@@ -264,7 +260,11 @@ impl TokenManager {
                     Err(next) => flight = next,
                 }
             }
+            Err(Error::new(ErrorKind::UnusableResponse)
+                .detail("each new token ended before it could be used"))
         };
+        // The flight may be on another thread's runtime, and waiting needs a timer here.
+        tasks::runtime()?;
         let wait_timeout = self.0.settings.wait_timeout;
         timeout(wait_timeout, wait).await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::WaitTimeout).detail(format!("a request waits for {wait_timeout:?}")))
@@ -320,6 +320,11 @@ impl Shared {
         let times = self.settings.times(&token);
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
         Published::new(token.without_refresh_token(), serial, generation, times)
+    }
+
+    /// Whether nobody has the manager any more.
+    pub(super) fn is_orphaned(&self) -> bool {
+        self.alive.strong_count() == 0
     }
 
     pub(super) fn tell(&self, event: Event) {

@@ -5,8 +5,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::error::Error;
+use crate::error::ErrorKind;
 use crate::token::AccessScope;
 use crate::token::Event;
 use crate::token::PersistFailure;
@@ -16,6 +18,13 @@ use crate::token::Token;
 use crate::token::TokenStore;
 use crate::token::keyed::Entry;
 use crate::token::manager::Shared;
+
+/// How long one attempt to store may take; a store that does not answer counts as one that fails.
+const STORE_TIME: Duration = Duration::from_secs(5);
+/// How many conflicts in a row a change survives; after that the store counts as one that fails.
+const CONFLICTS: usize = 16;
+/// How often it is still tried when nobody has the manager any more.
+const LAST_ATTEMPTS: usize = 5;
 
 /// A change that is on its way into the store.
 #[derive(Clone)]
@@ -38,8 +47,8 @@ pub(super) enum Persisted {
         /// Of the record that it is in.
         generation: u64,
     },
-    /// A login replaced the grant that it belongs to; this is what is stored now.
-    Superseded(Option<Record>),
+    /// Something else replaced the grant that it belongs to: a login, or a sibling's exchange.
+    Superseded,
 }
 
 impl Draft {
@@ -55,6 +64,11 @@ impl Draft {
         draft
     }
 
+    /// Of the record that is to be stored.
+    pub(super) fn generation(&self) -> u64 {
+        self.record.generation()
+    }
+
     /// Puts the change on top of another record.
     fn rebuild(&mut self, onto: Option<Record>) {
         self.record = if self.with_access_token {
@@ -67,20 +81,55 @@ impl Draft {
     /// Whether what is stored now comes from the same login, so that the change still has a place in it.
     fn belongs_to(&self, stored: Option<&Record>) -> bool {
         let refresh_token = |record: Option<&Record>| record.and_then(Record::refresh_token).cloned();
-        let access_token = |record: Option<&Record>| {
-            record.and_then(|record| record.token(&self.scope)).map(|token| token.access_token().clone())
-        };
-        let base = self.base.as_ref();
-        if refresh_token(stored) != refresh_token(base) {
+        if refresh_token(stored) != refresh_token(self.base.as_ref()) {
             return false;
         }
-        // Without a refresh token, two logins differ in the access token alone.
-        self.token.refresh_token().is_some() || stored.is_none() || access_token(stored) == access_token(base)
+        let access_token =
+            |record: &Record| record.token(&self.scope).map(|token| token.access_token().clone());
+        // Without a refresh token, two logins differ in the access token alone; one that has ended may have left.
+        let stored = stored.and_then(access_token);
+        self.token.refresh_token().is_some()
+            || stored.is_none()
+            || stored == self.base.as_ref().and_then(access_token)
+    }
+}
+
+/// Keeps a draft in memory unless it was stored: also when the task that stores it panics, or ends with its runtime.
+struct Held<'a> {
+    entry: &'a Entry,
+    draft: Draft,
+    stored: bool,
+}
+
+impl Drop for Held<'_> {
+    fn drop(&mut self) {
+        if !self.stored {
+            *self.entry.grant.unpersisted() = Some(self.draft.clone());
+        }
     }
 }
 
 fn empty(token: &Token) -> Record {
     Record::with_refresh_token_of(None, token)
+}
+
+/// Stores a login in the place of all that was there; gives the generation of its record.
+pub(super) async fn login(shared: &Shared, entry: &Entry, token: Token) -> Result<u64, Error> {
+    let mut stored = shared.store.load(&entry.key).await?;
+    for _ in 0..CONFLICTS {
+        let expected = stored.as_ref().map(Record::generation);
+        // Later than what is in memory as well: the store may have been wiped, or not take what memory holds.
+        let before = entry.grant.generation().max(expected.unwrap_or(0));
+        let record = Record::login(before, entry.scope.clone(), token.clone());
+        match shared.store.compare_and_swap(&entry.key, expected, &record).await? {
+            Swap::Stored => {
+                entry.grant.unpersisted().take();
+                return Ok(record.generation());
+            }
+            Swap::Conflict(other) => stored = other,
+        }
+    }
+    Err(contended())
 }
 
 /// The newest record there is: the stored one, or one that the store would not take yet.
@@ -115,28 +164,36 @@ pub(super) async fn retry_leftover(shared: &Arc<Shared>, entry: &Arc<Entry>) -> 
 pub(super) async fn persist(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
-    mut draft: Draft,
+    draft: Draft,
 ) -> Result<Persisted, Error> {
-    let patience = Instant::now() + shared.settings.persist_patience;
+    let started = Instant::now();
+    let mut held = Held { entry, draft, stored: false };
     let mut attempt = 0;
     let error = loop {
-        let error = match store(shared, entry, &mut draft).await {
-            Ok(persisted) => return Ok(persisted),
+        let error = match store(shared, entry, &mut held.draft).await {
+            Ok(persisted) => {
+                held.stored = true;
+                // What the store would not take before is in the record that it took now, or replaced by it.
+                if entry.grant.unpersisted().take().is_some() {
+                    shared.tell(Event::PersistedLate { key: entry.key.clone() });
+                }
+                return Ok(persisted);
+            }
             Err(error) => error,
         };
         let pause = pause(shared, attempt);
-        if Instant::now() + pause >= patience {
+        if started.elapsed() + pause >= shared.settings.persist_patience {
             break error;
         }
         sleep(pause).await;
         attempt += 1;
     };
-    shared.tell(Event::PersistFailed { key: entry.key.clone(), error: error.clone() });
-    let generation = draft.record.generation();
-    *entry.grant.unpersisted() = Some(draft);
+    let generation = held.draft.generation();
+    drop(held);
     let task = store_later(Arc::clone(shared), Arc::clone(entry), attempt);
     // Without a task (the manager is shutting down), the next flight stores it.
     let _ = shared.tasks.spawn(task);
+    shared.tell(Event::PersistFailed { key: entry.key.clone(), error: error.clone() });
     match shared.persist_failure {
         PersistFailure::Refuse => Err(error),
         PersistFailure::ServeFromMemory => Ok(Persisted::Kept { generation }),
@@ -145,25 +202,40 @@ pub(super) async fn persist(
 
 /// One attempt; conflicts with changes that leave the login alone are resolved on the way.
 async fn store(shared: &Shared, entry: &Entry, draft: &mut Draft) -> Result<Persisted, Error> {
-    loop {
-        match shared.store.compare_and_swap(&entry.key, draft.expected, &draft.record).await? {
-            Swap::Stored => return Ok(Persisted::Kept { generation: draft.record.generation() }),
+    for _ in 0..CONFLICTS {
+        let swap = shared.store.compare_and_swap(&entry.key, draft.expected, &draft.record);
+        let swap = timeout(STORE_TIME, swap).await.map_err(|_| {
+            Error::new(ErrorKind::Store).detail(format!("it did not answer within {STORE_TIME:?}"))
+        })?;
+        match swap? {
+            Swap::Stored => return Ok(Persisted::Kept { generation: draft.generation() }),
             Swap::Conflict(stored) if stored.as_ref() == Some(&draft.record) => {
                 // The write before this one arrived, and only its answer was lost.
-                return Ok(Persisted::Kept { generation: draft.record.generation() });
+                return Ok(Persisted::Kept { generation: draft.generation() });
             }
             Swap::Conflict(stored) if draft.belongs_to(stored.as_ref()) => {
                 draft.expected = stored.as_ref().map(Record::generation);
                 draft.rebuild(stored);
             }
-            Swap::Conflict(stored) => return Ok(Persisted::Superseded(stored)),
+            Swap::Conflict(_) => return Ok(Persisted::Superseded),
         }
     }
+    Err(contended())
 }
 
-/// Stores what [`persist`] could not, however long it takes.
+fn contended() -> Error {
+    Error::new(ErrorKind::Store).detail("the record changed each time it was to be replaced")
+}
+
+/// Stores what [`persist`] could not, however long it takes, as long as somebody has the manager.
 async fn store_later(shared: Arc<Shared>, entry: Arc<Entry>, mut attempt: u32) {
-    loop {
+    // One task for each grant is enough: it takes the newest draft each time.
+    let Ok(_duty) = entry.grant.storing.try_acquire() else {
+        return;
+    };
+    let mut last_attempts = 0;
+    while last_attempts < LAST_ATTEMPTS {
+        last_attempts += usize::from(shared.is_orphaned());
         sleep(pause(&shared, attempt)).await;
         attempt = attempt.saturating_add(1);
         let Some(mut draft) = entry.grant.unpersisted().clone() else {
@@ -171,7 +243,6 @@ async fn store_later(shared: Arc<Shared>, entry: Arc<Entry>, mut attempt: u32) {
         };
         if let Ok(persisted) = store(&shared, &entry, &mut draft).await {
             settle(&shared, &entry, &draft, &persisted);
-            return;
         }
     }
 }
@@ -193,4 +264,20 @@ fn settle(shared: &Shared, entry: &Entry, draft: &Draft, persisted: &Persisted) 
 fn pause(shared: &Shared, attempt: u32) -> Duration {
     let (first, _) = shared.settings.persist_back_off;
     first / 2 + shared.settings.pause(shared.settings.persist_back_off, attempt)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        assert_documented("longest time of one attempt to store", STORE_TIME);
+        assert_documented(
+            "attempts to store that are made when nobody has the manager any more",
+            LAST_ATTEMPTS,
+        );
+        assert_documented("conflicts in a row that a change survives", CONFLICTS);
+    }
 }

@@ -84,10 +84,10 @@ impl Record {
 
 /// How the manager makes records.
 impl Record {
-    /// The record after a login: nothing of the one before remains, except that generations go on.
-    pub(super) fn login(before: Option<&Self>, scope: AccessScope, token: Token) -> Self {
+    /// The record after a login: nothing of the one before remains, except that generations go on after `generation`.
+    pub(super) fn login(generation: u64, scope: AccessScope, token: Token) -> Self {
         Self {
-            generation: before.map_or(0, Self::generation) + 1,
+            generation: generation.saturating_add(1),
             refresh_token: token.refresh_token().cloned(),
             refresh_expires_at: token.refresh_expires_at(),
             tokens: vec![(scope, token.without_refresh_token())],
@@ -98,7 +98,11 @@ impl Record {
     /// one before (RFC 6749 §6 lets a server leave it out when it stays the same).
     pub(super) fn after_exchange(before: Option<&Self>, scope: &AccessScope, token: Token) -> Self {
         let mut next = Self::with_refresh_token_of(before, &token);
-        next.tokens.retain(|(of, _)| of != scope);
+        // Scopes that nobody asks for any more would stay for ever; what has ended goes.
+        let now = token.obtained_at();
+        let has_ended =
+            |token: &Token| token.expires_at().is_some_and(|end| now.is_some_and(|now| end <= now));
+        next.tokens.retain(|(of, token)| of != scope && !has_ended(token));
         next.tokens.push((scope.clone(), token.without_refresh_token()));
         next
     }
@@ -109,7 +113,7 @@ impl Record {
             Some(before) => before.clone(),
             None => Self { generation: 0, refresh_token: None, refresh_expires_at: None, tokens: Vec::new() },
         };
-        next.generation += 1;
+        next.generation = next.generation.saturating_add(1);
         if let Some(refresh_token) = token.refresh_token().filter(|token| !token.is_empty()) {
             next.refresh_token = Some(refresh_token.clone());
             next.refresh_expires_at = token.refresh_expires_at();
@@ -245,7 +249,7 @@ mod tests {
 
     #[test]
     fn an_exchange_that_names_no_refresh_token_keeps_the_one_before() {
-        let login = Record::login(None, AccessScope::new(), token("a").with_refresh_token("r1"));
+        let login = Record::login(0, AccessScope::new(), token("a").with_refresh_token("r1"));
         let kept = Record::after_exchange(Some(&login), &AccessScope::new(), token("b"));
         assert_eq!(kept.refresh_token(), Some(&Secret::new("r1")));
         let empty =
@@ -266,6 +270,17 @@ mod tests {
         assert_eq!(three.tokens().count(), 2);
         assert_eq!(three.token(&read).map(|token| token.access_token().expose()), Some("c"));
         assert_eq!(three.token(&AccessScope::new()).map(|token| token.access_token().expose()), Some("a"));
+    }
+
+    #[test]
+    fn access_tokens_that_have_ended_leave_with_the_next_exchange() {
+        let read = AccessScope::new().scope("read");
+        let one = Record::after_exchange(None, &read, token("a"));
+        let later = |second| Token::new("b").stamped(UNIX_EPOCH + Duration::from_secs(second));
+        let soon = Record::after_exchange(Some(&one), &AccessScope::new(), later(1_059));
+        assert_eq!(soon.tokens().count(), 2);
+        let ended = Record::after_exchange(Some(&one), &AccessScope::new(), later(1_060));
+        assert_eq!(ended.tokens().count(), 1);
     }
 
     #[test]

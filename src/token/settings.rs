@@ -53,12 +53,15 @@ pub(super) struct Times {
     pub(super) soft: Option<SystemTime>,
     /// From here on it is not sent; never before `soft`.
     pub(super) hard: Option<SystemTime>,
+    /// From here on nobody takes it.
+    pub(super) end: Option<SystemTime>,
 }
 
 impl Settings {
     /// A number from 0 up to, but not including, 1.
     pub(super) fn chance(&self) -> f64 {
-        (self.chance)().clamp(0.0, 1.0)
+        let chance = (self.chance)();
+        if chance.is_nan() { 0.0 } else { chance.clamp(0.0, 1.0) }
     }
 
     /// The times of a token that went through [`Token::stamped`].
@@ -68,27 +71,33 @@ impl Settings {
         let wanted_after = |delay: Duration| obtained_at.checked_add(delay);
         let Some(expires_at) = token.expires_at().or_else(assumed) else {
             // It may live for ever; what the server asks for still counts.
-            return Times { soft: token.refresh_in().and_then(wanted_after), hard: None };
+            return Times { soft: token.refresh_in().and_then(wanted_after), hard: None, end: None };
         };
         let lifetime = expires_at.duration_since(obtained_at).unwrap_or_default();
         let leeway = self.hard_leeway.min(lifetime / 10);
         let hard = expires_at.checked_sub(leeway).unwrap_or(expires_at);
-        let planned = lifetime.mul_f64(self.refresh_fraction);
+        let planned = part(lifetime, self.refresh_fraction);
         let planned = token.refresh_in().map_or(planned, |asked| asked.min(planned));
-        let early = lifetime.mul_f64(0.1 * self.chance());
+        let early = part(lifetime, 0.1 * self.chance());
         let soft = wanted_after(planned.saturating_sub(early)).unwrap_or(hard);
-        Times { soft: Some(soft.min(hard)), hard: Some(hard) }
+        Times { soft: Some(soft.min(hard)), hard: Some(hard), end: Some(expires_at) }
     }
 
     /// The pause after the `attempt`th failure in a row: a random part of a bound that doubles each time.
     pub(super) fn pause(&self, (first, most): (Duration, Duration), attempt: u32) -> Duration {
-        doubled(first, most, attempt).mul_f64(self.chance())
+        part(doubled(first, most, attempt), self.chance())
     }
 }
 
 /// `first`, doubled `times` times, but at most `most`.
 pub(super) fn doubled(first: Duration, most: Duration, times: u32) -> Duration {
     first.saturating_mul(2_u32.saturating_pow(times)).min(most)
+}
+
+/// A part of `whole`, from 0 to 1.
+fn part(whole: Duration, part: f64) -> Duration {
+    // Rounding may bring the longest of all durations beyond what one can be.
+    Duration::try_from_secs_f64(whole.as_secs_f64() * part).unwrap_or(whole).min(whole)
 }
 
 #[cfg(test)]
@@ -121,7 +130,8 @@ mod tests {
         assert_continued(leeway, 0.1);
         assert_eq!(settings.assumed_lifetime, None);
         assert_documented("life of a token whose server does not say", "unlimited");
-        assert_documented("longest time of one refresh, storing excepted", settings.flight_deadline);
+        let exchange = "longest time of one exchange, and of the wait for its turn before it";
+        assert_documented(exchange, settings.flight_deadline);
         assert_documented("longest time that a request waits for a token", settings.wait_timeout);
         let pause = "pause after a failed refresh: random, up to";
         assert_documented(pause, settings.back_off.0);
@@ -171,7 +181,7 @@ mod tests {
     #[test]
     fn an_unknown_end_never_comes_unless_a_lifetime_is_assumed() {
         let token = Token::new("t").stamped(moment(1_000));
-        assert_eq!(settings(0.0).times(&token), Times { soft: None, hard: None });
+        assert_eq!(settings(0.0).times(&token), Times { soft: None, hard: None, end: None });
         let assumed = Settings { assumed_lifetime: Some(100 * SECOND), ..settings(0.0) };
         assert_eq!(assumed.times(&token).hard, Some(moment(1_090)));
     }
@@ -190,7 +200,7 @@ mod tests {
 
     #[test]
     fn an_absurd_lifetime_is_no_end() {
-        assert_eq!(times(Duration::MAX, 0.0), Times { soft: None, hard: None });
+        assert_eq!(times(Duration::MAX, 0.0), Times { soft: None, hard: None, end: None });
     }
 
     #[test]

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::token::Published;
 use crate::token::Reason;
+use crate::token::Token;
 use crate::token::settings::Settings;
 use crate::token::settings::doubled;
 
@@ -23,29 +24,56 @@ pub(super) struct Slot {
     current: Option<Arc<Published>>,
     /// The current token was refused by a server: it is never given out again.
     rejected: bool,
-    /// A flight is under way.
-    flying: bool,
+    /// The flight that is under way.
+    flying: Option<Flying>,
     /// After a failure: nothing is tried before this ends.
     pause: Option<Pause>,
     /// Only a login helps, or a store that changed.
     dead: Option<Dead>,
-    /// The generation of the record that the flight under way exchanges.
-    spending: Option<u64>,
     refusals: Refusals,
 }
 
+/// A flight that is under way.
+#[derive(Default)]
+struct Flying {
+    /// The token that was current when it started: it is to bring another.
+    replaces: Option<Arc<Published>>,
+    /// The generation of the record that it exchanges.
+    spending: Option<u64>,
+    /// The generation of a login that came meanwhile: what the flight brings from before it comes too late.
+    overtaken: Option<u64>,
+}
+
 struct Pause {
-    until: SystemTime,
+    stretch: Stretch,
     /// Failures in a row.
     attempts: u32,
     error: Error,
 }
 
 struct Dead {
+    /// Until the store is looked at again.
+    stretch: Stretch,
     error: Error,
     /// The generation of the record that was found dead.
     generation: Option<u64>,
-    recheck_at: SystemTime,
+}
+
+/// A stretch of time in which nothing is tried. It is over, too, when the clock is set back to before it began: it must
+/// not last for as long as the clock was set back.
+struct Stretch {
+    from: SystemTime,
+    until: SystemTime,
+}
+
+impl Stretch {
+    fn new(from: SystemTime, length: Duration) -> Self {
+        Self { from, until: from.checked_add(length).unwrap_or(from) }
+    }
+
+    fn holds(&self, now: SystemTime) -> bool {
+        self.from <= now && now < self.until
+    }
 }
 
 /// Keeps an API that refuses every token from driving one refresh after the other.
@@ -78,12 +106,12 @@ impl Slot {
     pub(super) fn read(&mut self, now: SystemTime, settings: &Settings) -> Decision {
         if let Some(current) = self.usable(now) {
             if self.next_look().is_some_and(|at| at <= now) {
-                self.flying = true;
+                self.take_off();
                 return Decision::ServeAndRefresh(current, Reason::Expiring);
             }
             return Decision::Serve(current);
         }
-        if self.flying {
+        if self.flying.is_some() {
             return Decision::Wait;
         }
         if let Some(error) = self.held_back(now) {
@@ -98,71 +126,117 @@ impl Slot {
             if reason == Reason::Refused { self.refusals.delay(now, settings) } else { Duration::ZERO };
         if delay > settings.wait_timeout {
             let until = now.checked_add(delay).unwrap_or(now);
-            let cause = Error::new(ErrorKind::InvalidToken).detail("every new token was refused as well");
+            let cause = Error::new(ErrorKind::Refused).detail("every new token was refused as well");
             return Decision::Fail(cause.backed_off(until));
         }
         if reason == Reason::Refused {
             self.refusals.count(now, delay);
         }
-        self.flying = true;
+        self.take_off();
         Decision::Refresh(reason, delay)
     }
 
     /// Somebody wants a new token although the current one may be good.
     pub(super) fn force(&mut self, now: SystemTime) -> Decision {
-        if self.flying {
+        if self.flying.is_some() {
             return Decision::Wait;
         }
         // A login may have happened elsewhere: that is what a forced refresh of a dead grant looks for.
-        if let Some(pause) = self.pause.as_ref().filter(|pause| now < pause.until) {
-            return Decision::Fail(pause.error.backed_off(pause.until));
+        if let Some(error) = self.paused(now) {
+            return Decision::Fail(error);
         }
-        self.flying = true;
+        self.take_off();
         Decision::Refresh(Reason::Forced, Duration::ZERO)
     }
 
-    /// A flight brought a token. Generations only move forward: one that comes after a newer login is not taken.
+    /// Whether a token that the store holds is what the flight under way is to bring.
+    pub(super) fn is_news(&self, token: &Token, reason: Reason) -> bool {
+        let flying = self.flying.as_ref();
+        let is_replaced = match flying.and_then(|flying| flying.replaces.as_ref()) {
+            Some(replaced) => replaced.same_access_token(token),
+            // The store's token is new to this process, which is enough unless another one was asked for.
+            None => reason == Reason::Forced && flying.is_none_or(|flying| flying.overtaken.is_none()),
+        };
+        let is_refused =
+            self.rejected && self.current.as_ref().is_some_and(|current| current.same_access_token(token));
+        !is_replaced && !is_refused
+    }
+
+    /// A flight is about to exchange the record of this generation; not if that one is known to be dead.
+    pub(super) fn spend(&mut self, generation: Option<u64>) -> Option<Error> {
+        if let Some(flying) = &mut self.flying {
+            flying.spending = generation;
+        }
+        self.dead.as_ref().filter(|dead| dead.generation == generation).map(|dead| dead.error.clone())
+    }
+
+    /// A flight brought a token, which is not taken if it is from before a login that came meanwhile.
+    ///
+    /// Generations are compared for this alone: a store that was wiped or restored may begin anew with lower ones.
     pub(super) fn succeed(&mut self, published: Arc<Published>) {
-        self.flying = false;
-        self.take(published);
+        let overtaken = self.flying.take().and_then(|flying| flying.overtaken);
+        if overtaken.is_none_or(|login| login < published.generation) {
+            self.take(published);
+        }
+    }
+
+    /// A flight failed at `now`. Says whether that matters: not when a login came meanwhile.
+    pub(super) fn fail(&mut self, error: &Error, now: SystemTime, settings: &Settings) -> bool {
+        let flying = self.flying.take().unwrap_or_default();
+        if flying.overtaken.is_some() {
+            return false;
+        }
+        let attempts = self.pause.as_ref().map_or(0, |pause| pause.attempts);
+        let delay = match error.kind() {
+            ErrorKind::ReauthorizationRequired => {
+                let stretch = Stretch::new(now, settings.dead_recheck);
+                self.dead = Some(Dead { stretch, error: error.clone(), generation: flying.spending });
+                return true;
+            }
+            ErrorKind::ShutDown | ErrorKind::Reentrant => return true,
+            ErrorKind::NoToken => NO_TOKEN_PAUSE,
+            _ if error.is_configuration() => settings.configuration_pause,
+            _ => settings.pause(settings.back_off, attempts),
+        };
+        let stretch = Stretch::new(now, delay.max(error.retry_after().unwrap_or_default()));
+        self.pause = Some(Pause { stretch, attempts: attempts.saturating_add(1), error: error.clone() });
+        true
     }
 
     /// A login brought a token. A flight that is under way goes on, and will find it in the store.
-    pub(super) fn take(&mut self, published: Arc<Published>) {
-        if self.current.as_ref().is_some_and(|current| published.generation < current.generation) {
-            return;
+    pub(super) fn login(&mut self, published: Arc<Published>) {
+        if self.overtake(published.generation) {
+            self.take(published);
         }
+    }
+
+    /// A login of this generation replaced the grant that the token belonged to.
+    pub(super) fn forget(&mut self, login: u64) {
+        if self.overtake(login) {
+            *self = Self { flying: self.flying.take(), ..Self::default() };
+        }
+    }
+
+    /// A login came; not if a later one was before it.
+    fn overtake(&mut self, login: u64) -> bool {
+        if self.current.as_ref().is_some_and(|current| login < current.generation) {
+            return false;
+        }
+        if let Some(flying) = &mut self.flying {
+            flying.overtaken = flying.overtaken.max(Some(login));
+        }
+        true
+    }
+
+    fn take(&mut self, published: Arc<Published>) {
         self.current = Some(published);
         self.rejected = false;
         self.pause = None;
         self.dead = None;
     }
 
-    /// A flight is about to exchange the record of this generation; not if that one is known to be dead.
-    pub(super) fn spend(&mut self, generation: Option<u64>) -> Option<Error> {
-        self.spending = generation;
-        self.dead.as_ref().filter(|dead| dead.generation == generation).map(|dead| dead.error.clone())
-    }
-
-    /// A flight failed at `now`.
-    pub(super) fn fail(&mut self, error: &Error, now: SystemTime, settings: &Settings) {
-        self.flying = false;
-        let at = |delay| now.checked_add(delay).unwrap_or(now);
-        let attempts = self.pause.as_ref().map_or(0, |pause| pause.attempts);
-        let delay = match error.kind() {
-            ErrorKind::ReauthorizationRequired => {
-                let recheck_at = at(settings.dead_recheck);
-                self.dead = Some(Dead { error: error.clone(), generation: self.spending, recheck_at });
-                return;
-            }
-            ErrorKind::ShutDown | ErrorKind::Reentrant => return,
-            ErrorKind::NoToken => NO_TOKEN_PAUSE,
-            _ if error.is_configuration() => settings.configuration_pause,
-            _ => settings.pause(settings.back_off, attempts),
-        };
-        let delay = delay.max(error.retry_after().unwrap_or_default());
-        self.pause =
-            Some(Pause { until: at(delay), attempts: attempts.saturating_add(1), error: error.clone() });
+    fn take_off(&mut self) {
+        self.flying = Some(Flying { replaces: self.current.clone(), ..Flying::default() });
     }
 
     /// A server refused the token with this serial number. Says whether that was the current one.
@@ -170,12 +244,6 @@ impl Slot {
         let is_current = self.current.as_ref().is_some_and(|current| current.serial == serial);
         self.rejected |= is_current;
         is_current
-    }
-
-    /// A login replaced the grant that the token belonged to.
-    pub(super) fn forget(&mut self) {
-        let flying = self.flying;
-        *self = Self { flying, ..Self::default() };
     }
 
     /// The token that may be given out, as long as its time has not come.
@@ -190,18 +258,23 @@ impl Slot {
 
     /// When a reader of a usable token has to look here again: never while a flight is under way.
     pub(super) fn next_look(&self) -> Option<SystemTime> {
-        if self.flying {
+        if self.flying.is_some() {
             return None;
         }
         let soft = self.servable()?.times.soft?;
-        let paused = self.pause.as_ref().map(|pause| pause.until);
-        let dead = self.dead.as_ref().map(|dead| dead.recheck_at);
+        let paused = self.pause.as_ref().map(|pause| pause.stretch.until);
+        let dead = self.dead.as_ref().map(|dead| dead.stretch.until);
         Some([paused, dead].into_iter().flatten().fold(soft, SystemTime::max))
+    }
+
+    /// Whether a flight is under way.
+    pub(super) fn is_flying(&self) -> bool {
+        self.flying.is_some()
     }
 
     /// Whether the state could be rebuilt from the store without loss.
     pub(super) fn is_idle(&self, now: SystemTime) -> bool {
-        !self.flying && !self.rejected && self.held_back(now).is_none()
+        self.flying.is_none() && !self.rejected && self.held_back(now).is_none()
     }
 
     fn usable(&self, now: SystemTime) -> Option<Arc<Published>> {
@@ -210,11 +283,16 @@ impl Slot {
 
     /// The error of a reader while nothing may be tried.
     fn held_back(&self, now: SystemTime) -> Option<Error> {
-        if let Some(dead) = self.dead.as_ref().filter(|dead| now < dead.recheck_at) {
-            return Some(dead.error.clone());
-        }
-        let pause = self.pause.as_ref().filter(|pause| now < pause.until)?;
-        Some(pause.error.backed_off(pause.until))
+        let dead = self.dead.as_ref().filter(|dead| dead.stretch.holds(now));
+        dead.map(|dead| dead.error.clone()).or_else(|| self.paused(now))
+    }
+
+    /// The error of those who come while a pause lasts.
+    fn paused(&self, now: SystemTime) -> Option<Error> {
+        let pause = self.pause.as_ref().filter(|pause| pause.stretch.holds(now))?;
+        // Whoever has to log in is told so each time.
+        let is_login_needed = pause.error.needs_reauthorization();
+        Some(if is_login_needed { pause.error.clone() } else { pause.error.backed_off(pause.stretch.until) })
     }
 }
 
@@ -224,8 +302,8 @@ impl Refusals {
         let (first, most) = settings.cool_down;
         let not_before = self.last.and_then(|last| last.checked_add(doubled(first, most, self.run)));
         let delay = not_before.and_then(|not_before| not_before.duration_since(now).ok()).unwrap_or_default();
-        // A clock that was set back must not stop refreshes for as long as it was set back.
-        delay.min(most)
+        // Longer than the last refresh and its cool-down can be ahead, it is only because the clock was set back.
+        if delay > most.saturating_mul(2) { Duration::ZERO } else { delay.min(most) }
     }
 
     fn count(&mut self, now: SystemTime, delay: Duration) {

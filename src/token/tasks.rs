@@ -28,8 +28,10 @@ struct Inner {
 #[derive(Default)]
 struct State {
     closing: bool,
+    aborted: bool,
     next: u64,
-    running: HashMap<u64, AbortHandle>,
+    /// Without a handle as long as it is being spawned.
+    running: HashMap<u64, Option<AbortHandle>>,
 }
 
 impl Tasks {
@@ -38,22 +40,32 @@ impl Tasks {
     /// # Errors
     /// [`ErrorKind::ShutDown`] after [`close`](Self::close), [`ErrorKind::Abandoned`] outside of a tokio runtime.
     pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
-        let runtime = Handle::try_current().map_err(|error| {
-            Error::new(ErrorKind::Abandoned).detail("there is no tokio runtime").caused_by(error)
-        })?;
-        let mut state = self.state();
-        if state.closing {
-            return Err(Error::new(ErrorKind::ShutDown));
-        }
-        let number = state.next;
-        state.next += 1;
+        let runtime = runtime()?;
+        let number = {
+            let mut state = self.state();
+            if state.closing {
+                return Err(Error::new(ErrorKind::ShutDown));
+            }
+            let number = state.next;
+            state.next += 1;
+            state.running.insert(number, None);
+            number
+        };
         let end = End { tasks: self.clone(), number };
-        let task = runtime.spawn(async move {
+        // Not under the lock: a runtime that is being shut down drops the task right here, and `End` takes the lock.
+        let handle = runtime.spawn(async move {
             let _end = end;
             task.await;
         });
-        // Inserted before the lock is given up, and `End` takes the lock: it cannot be too early.
-        state.running.insert(number, task.abort_handle());
+        let mut state = self.state();
+        let is_too_late = state.aborted;
+        if let Some(place) = state.running.get_mut(&number) {
+            *place = Some(handle.abort_handle());
+        }
+        drop(state);
+        if is_too_late {
+            handle.abort();
+        }
         Ok(())
     }
 
@@ -76,14 +88,28 @@ impl Tasks {
             }
         };
         let _ = tokio::time::timeout(grace, all_ended).await;
-        let left: Vec<AbortHandle> = self.state().running.values().cloned().collect();
-        left.iter().for_each(AbortHandle::abort);
+        let left: Vec<Option<AbortHandle>> = {
+            let mut state = self.state();
+            state.aborted = true;
+            state.running.values().cloned().collect()
+        };
+        left.iter().flatten().for_each(AbortHandle::abort);
         left.len()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The runtime of the caller.
+///
+/// # Errors
+/// [`ErrorKind::Abandoned`] outside of a tokio runtime.
+pub(super) fn runtime() -> Result<Handle, Error> {
+    Handle::try_current().map_err(|error| {
+        Error::new(ErrorKind::Abandoned).detail("there is no tokio runtime").caused_by(error)
+    })
 }
 
 /// Signs a task off, however it ends.

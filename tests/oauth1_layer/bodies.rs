@@ -148,6 +148,70 @@ async fn the_cause_of_a_broken_body_can_be_found() {
     assert_eq!(cause.to_string(), "cut off");
 }
 
+/// A body that ends when it is told to.
+struct Gate(Option<tokio::sync::oneshot::Receiver<Bytes>>);
+
+impl Body for Gate {
+    type Data = Bytes;
+    type Error = tokio::sync::oneshot::error::RecvError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        let Some(gate) = &mut self.0 else { return Poll::Ready(None) };
+        let result = std::task::ready!(Pin::new(gate).poll(context));
+        self.0 = None;
+        Poll::Ready(Some(result.map(Frame::data)))
+    }
+}
+
+#[tokio::test]
+async fn while_a_form_arrives_the_service_that_is_ready_waits_with_it() {
+    let (service, mut handle) = mock::pair::<Request<Gate>, Response<()>>();
+    let mut service = layer().body_policy(body_fn(|_| Gate(None), |_| None)).layer(service);
+    let gated = || {
+        let (open, gate) = tokio::sync::oneshot::channel();
+        let request =
+            Request::post("https://api.test/").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+        (open, request.body(Gate(Some(gate))).unwrap())
+    };
+    handle.allow(2);
+    let (open, request) = gated();
+    // The mock panics if a service is called that was not polled to readiness.
+    service.ready().await.unwrap();
+    let mut slow = tokio_test::task::spawn(service.call(request));
+    assert_pending!(slow.poll());
+
+    // A second request overtakes it.
+    service.ready().await.unwrap();
+    let request = Request::get("https://api.test/quick").body(Gate(None)).unwrap();
+    let _quick = service.call(request);
+    assert_eq!(handle.next_request().await.unwrap().0.uri().path(), "/quick");
+
+    open.send(Bytes::from("a=1")).unwrap();
+    assert!(slow.is_woken());
+    assert_pending!(slow.poll());
+    let (sent, answer) = handle.next_request().await.unwrap();
+    assert!(sent.headers().contains_key(AUTHORIZATION));
+    answer.send_response(Response::new(()));
+    assert_ready_ok!(slow.poll());
+}
+
+#[tokio::test]
+async fn a_request_that_is_given_up_while_its_form_arrives_is_not_sent() {
+    let (service, mut handle) = mock::pair::<Request<Gate>, Response<()>>();
+    let mut service = layer().body_policy(body_fn(|_| Gate(None), |_| None)).layer(service);
+    let (_open, gate) = tokio::sync::oneshot::channel();
+    let request =
+        Request::post("https://api.test/").header(CONTENT_TYPE, "application/x-www-form-urlencoded");
+    service.ready().await.unwrap();
+    let mut response = tokio_test::task::spawn(service.call(request.body(Gate(Some(gate))).unwrap()));
+    assert_pending!(response.poll());
+    drop((response, service));
+    assert!(handle.next_request().await.is_none());
+}
+
 #[tokio::test]
 async fn the_limit_is_the_longest_form_that_is_read() {
     assert!(sent_by(layer().form_limit(LIMIT), form("a=34567890123456")).await.is_ok());

@@ -6,6 +6,7 @@ use crate::origin::Origin;
 use crate::protocol::oauth1::encode::Escape;
 use crate::protocol::oauth1::encode::escape;
 use crate::protocol::oauth1::encode::escape_lowercase;
+use crate::protocol::oauth1::encode::is_unreserved;
 
 /// What the server takes for the scheme, the host and the path of a request, where that is not what the client sends
 /// (RFC 5849 §3.4.1.2).
@@ -70,6 +71,8 @@ pub(crate) struct BaseUri<'a> {
 pub(crate) struct Authority<'a> {
     host: &'a [u8],
     port: Port<'a>,
+    /// Whether the host is written as it is, as most are.
+    is_plain: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -111,7 +114,11 @@ impl<'a> BaseUri<'a> {
                 out.extend_from_slice(b"%3A%2F%2F");
             }
         }
-        escape_lowercase(self.authority.host, out);
+        if self.authority.is_plain {
+            out.extend_from_slice(self.authority.host);
+        } else {
+            escape_lowercase(self.authority.host, out);
+        }
         self.authority.port.write(self.scheme, out);
         escape(self.path_prefix.as_bytes(), Escape::Once, out);
         // An absolute URI without a path asks for `/`.
@@ -122,23 +129,30 @@ impl<'a> BaseUri<'a> {
 
 impl<'a> Authority<'a> {
     fn parse(authority: &'a [u8]) -> Self {
-        // No `Host` header has a user name.
-        let authority = authority.rsplit(|&byte| byte == b'@').next().unwrap_or_default();
-        // The colons of an IPv6 address are inside brackets.
-        let colon = authority.iter().rposition(|&byte| byte == b':' || byte == b']');
-        let split = colon.filter(|&colon| authority.get(colon) == Some(&b':'));
-        match split.and_then(|colon| authority.split_at_checked(colon)) {
-            Some((host, port)) => match port.strip_prefix(b":").unwrap_or_default() {
-                [] => Self { host, port: Port::Absent },
-                port => Self { host, port: Port::Text(port) },
-            },
-            None => Self { host: authority, port: Port::Absent },
+        if authority.iter().all(|&byte| is_unreserved(byte) && !byte.is_ascii_uppercase()) {
+            return Self { host: authority, port: Port::Absent, is_plain: true };
         }
+        // From the end on, the first of these says what is there: a port, no port but the end of an IPv6 address, whose
+        // colons are none, or no port but a user name, which no `Host` header has.
+        let mark = authority.iter().rposition(|byte| matches!(byte, b':' | b']' | b'@'));
+        let Some((before, after)) = mark.and_then(|mark| authority.split_at_checked(mark)) else {
+            return Self { host: authority, port: Port::Absent, is_plain: false };
+        };
+        let (host, port) = match after.strip_prefix(b":") {
+            Some([]) => (before, Port::Absent),
+            Some(port) => (before, Port::Text(port)),
+            None => (authority, Port::Absent),
+        };
+        Self { host: without_user(host), port, is_plain: false }
     }
 
     fn of(origin: &'a Origin<'_>) -> Self {
-        Self { host: origin.host().as_bytes(), port: Port::Number(origin.port()) }
+        Self { host: origin.host().as_bytes(), port: Port::Number(origin.port()), is_plain: false }
     }
+}
+
+fn without_user(authority: &[u8]) -> &[u8] {
+    authority.rsplit(|&byte| byte == b'@').next().unwrap_or_default()
 }
 
 impl Port<'_> {

@@ -46,8 +46,8 @@ impl BodyHash {
 
 /// The digest in an `oauth_body_hash`.
 ///
-/// Unless it is chosen it follows the signature method: SHA-256 for `HMAC-SHA256`, SHA-512 for `HMAC-SHA512`, SHA-1 for
-/// the others.
+/// Unless it is chosen it follows the signature method: SHA-256 for `HMAC-SHA256` and `RSA-SHA256`, SHA-512 for
+/// `HMAC-SHA512` and `RSA-SHA512`, SHA-1 for the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum BodyDigest {

@@ -1,7 +1,6 @@
 //! Where the protocol parameters go: the `Authorization` header, the query or the form (RFC 5849 §3.5).
 
 use crate::protocol::oauth1::encode::Escape;
-use crate::protocol::oauth1::encode::escape;
 use crate::protocol::oauth1::encode::escaped;
 use crate::protocol::oauth1::params::PREFIX;
 use crate::protocol::oauth1::template::Hole;
@@ -103,11 +102,7 @@ pub(crate) fn first_protocol_parameter(authorization: &[u8]) -> Option<Vec<u8>> 
     credentials.split(outside_quotes).find_map(|parameter| {
         let (name, _) = parameter.split_at_checked(parameter.iter().position(|&byte| byte == b'=')?)?;
         let name: Vec<u8> = percent_encoding::percent_decode(name.trim_ascii()).collect();
-        name.starts_with(PREFIX).then(|| {
-            let mut encoded = Vec::new();
-            escape(&name, Escape::Once, &mut encoded);
-            encoded
-        })
+        name.starts_with(PREFIX).then(|| escaped(&name))
     })
 }
 
@@ -115,6 +110,7 @@ pub(crate) fn first_protocol_parameter(authorization: &[u8]) -> Option<Vec<u8>> 
 mod tests {
     use super::*;
     use crate::protocol::oauth1::template::Filling;
+    use crate::protocol::oauth1::template::Text;
 
     fn write(placement: Placement, realm: Option<&str>) -> String {
         let parameters = [
@@ -123,7 +119,10 @@ mod tests {
         ];
         let template = placement.template(&parameters.each_ref(), realm);
         let mut out = Vec::new();
-        template.write(&Filling { nonce: b"n n", signature: b"a+b=", ..Filling::default() }, &mut out);
+        template.write(
+            &Filling { nonce: Text::Any(b"n n"), signature: Text::Any(b"a+b="), ..Filling::default() },
+            &mut out,
+        );
         String::from_utf8(out).unwrap()
     }
 

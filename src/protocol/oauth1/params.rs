@@ -5,9 +5,13 @@ use std::cmp::Ordering;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::protocol::oauth1::encode::Escape;
-use crate::protocol::oauth1::encode::decode_and_escape;
+use crate::protocol::oauth1::encode::append;
+use crate::protocol::oauth1::encode::decode_first;
 use crate::protocol::oauth1::encode::escape;
-use crate::protocol::oauth1::encode::is_unreserved;
+use crate::protocol::oauth1::encode::escape_byte;
+use crate::protocol::oauth1::encode::escaped;
+use crate::protocol::oauth1::encode::for_each_reserved;
+use crate::protocol::oauth1::scratch::wipe;
 
 /// What every protocol parameter's name begins with.
 pub(crate) const PREFIX: &[u8] = b"oauth_";
@@ -21,21 +25,22 @@ const SHOWN: usize = 64;
 
 /// The parameters of one request, from all sources, as they will stand in the base string.
 ///
-/// The parameters are sorted after they were encoded, and then encoded once more as part of the base string. Both
-/// encodings are done in one pass, because the second one does not change the order: it puts `%25` in the place of `%`
-/// and leaves every other byte alone.
+/// Parameters are encoded, sorted, and encoded once more as part of the base string. Both encodings are done in one
+/// pass, because the second does not change the order: it puts `%25` in the place of `%`, and leaves every other byte
+/// alone.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
-    /// `name%3Dvalue` of each parameter, encoded twice, one behind the other.
+    /// `name%3Dvalue%26` of each parameter, encoded twice, one behind the other.
     text: Vec<u8>,
     entries: Vec<Entry>,
     has_oauth_names: bool,
 }
 
+/// Where a parameter is in the text.
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     /// The first bytes of the name as a number, which decides most comparisons.
-    name_start: u64,
+    begin: u64,
     start: usize,
     name_end: usize,
     end: usize,
@@ -55,44 +60,42 @@ pub(crate) enum OauthNames {
     /// It is an error.
     Refuse,
     /// It is an error if it is one of these, the protocol parameters; else it is an ordinary parameter.
-    RefuseOnly(Vec<Vec<u8>>),
-}
-
-/// The pairs of a query or a form that are not empty.
-struct Pairs<'a>(&'a [u8]);
-
-struct Pair<'a> {
-    name: Half<'a>,
-    value: Half<'a>,
-}
-
-/// A name or a value, as it was sent.
-struct Half<'a> {
-    text: &'a [u8],
-    /// Whether it is the same decoded and encoded, as most are.
-    is_plain: bool,
+    RefuseOnly(Vec<String>),
 }
 
 impl Parameters {
-    pub(crate) fn clear(&mut self) {
-        self.text.clear();
-        self.entries.clear();
-        self.has_oauth_names = false;
-    }
-
     /// Adds the parameters of a query or a form. Pairs are separated by `&` only, empty pairs are none.
     ///
     /// # Errors
     /// [`ErrorKind::ProtocolParameterPresent`] for a name that `names` refuses.
     pub(crate) fn add_form(&mut self, form: &[u8], source: Source, names: &OauthNames) -> Result<(), Error> {
-        for pair in Pairs(form) {
-            let start = self.text.len();
-            pair.name.write(&mut self.text);
-            let name_end = self.end_name();
-            pair.value.write(&mut self.text);
-            self.finish(start, name_end, source, names)?;
-        }
-        Ok(())
+        let first = self.entries.len();
+        let mut start = self.text.len();
+        let mut name_end = None;
+        let mut done = 0;
+        for_each_reserved(form, |index, byte| {
+            append(form, done, index, &mut self.text);
+            done = index + 1;
+            match byte {
+                b'&' => {
+                    self.end_pair(start, name_end.take());
+                    start = self.text.len();
+                }
+                b'=' if name_end.is_none() => {
+                    name_end = Some(self.text.len());
+                    self.text.extend_from_slice(EQUALS);
+                }
+                _ => {
+                    if let Some((byte, length)) = form.get(index..).and_then(decode_first) {
+                        escape_byte(byte, Escape::Twice, &mut self.text);
+                        done = index + length;
+                    }
+                }
+            }
+        });
+        append(form, done, form.len(), &mut self.text);
+        self.end_pair(start, name_end);
+        self.check(first, source, names)
     }
 
     /// Adds a parameter that is not in the request.
@@ -100,21 +103,19 @@ impl Parameters {
     /// # Errors
     /// [`ErrorKind::ProtocolParameterPresent`] for a name that `names` refuses.
     pub(crate) fn add(&mut self, name: &str, value: &str, names: &OauthNames) -> Result<(), Error> {
-        let start = self.text.len();
-        escape(name.as_bytes(), Escape::Twice, &mut self.text);
-        let name_end = self.end_name();
-        escape(value.as_bytes(), Escape::Twice, &mut self.text);
-        self.finish(start, name_end, Source::Additional, names)
+        let first = self.entries.len();
+        self.add_protocol(name, |out| escape(value.as_bytes(), Escape::Twice, out));
+        self.check(first, Source::Additional, names)
     }
 
-    /// Adds text that `write` writes: a protocol parameter, or several that are sorted already.
-    ///
-    /// Several can go as one because nothing sorts between two names that begin with `oauth_` unless it begins with
-    /// `oauth_` itself; [`has_oauth_names`](Self::has_oauth_names) tells.
-    pub(crate) fn add_protocol(&mut self, name_length: usize, write: impl FnOnce(&mut Vec<u8>)) {
+    /// Adds a protocol parameter, whose value `write` appends, encoded twice.
+    pub(crate) fn add_protocol(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
         let start = self.text.len();
+        escape(name.as_bytes(), Escape::Twice, &mut self.text);
+        let name_end = self.text.len();
+        self.text.extend_from_slice(EQUALS);
         write(&mut self.text);
-        self.push(start, start + name_length);
+        self.end_pair(start, Some(name_end));
     }
 
     /// Whether a parameter of the request begins with `oauth_`.
@@ -122,135 +123,103 @@ impl Parameters {
         self.has_oauth_names
     }
 
-    /// Sorts the parameters by name, then by value, as bytes (§3.4.1.3.2), and appends them.
-    pub(crate) fn write_sorted(&mut self, out: &mut Vec<u8>) {
+    /// Sorts the parameters by name, then by value, as encoded bytes (§3.4.1.3.2), and appends them.
+    ///
+    /// `run` appends parameters that are sorted already and begin with `oauth_`, as no other then may: nothing can stand
+    /// between two of them.
+    pub(crate) fn write_sorted(&mut self, run: Option<impl FnOnce(&mut Vec<u8>)>, out: &mut Vec<u8>) {
         let text = self.text.as_slice();
         for entry in &mut self.entries {
-            entry.name_start = number(text, entry.start, entry.name_end);
+            entry.begin = begin(text, entry.start, entry.name_end);
         }
-        self.entries.sort_unstable_by(|left, right| left.compare(right, text));
-        let mut entries = self.entries.iter();
-        if let Some(first) = entries.next() {
-            out.extend_from_slice(slice(text, first.start, first.end));
+        // Numbers first, which sort much quicker than texts; then those that begin alike, if there are any.
+        self.entries.sort_unstable_by_key(|entry| entry.begin);
+        if self.entries.windows(2).any(|pair| matches!(pair, [left, right] if left.begin == right.begin)) {
+            for alike in self.entries.chunk_by_mut(|left, right| left.begin == right.begin) {
+                alike.sort_unstable_by(|left, right| left.compare(right, text));
+            }
         }
-        for entry in entries {
+        let prefix = begin(PREFIX, 0, PREFIX.len());
+        let split = run.as_ref().map_or(0, |_| self.entries.partition_point(|entry| entry.begin < prefix));
+        let (before, after) = self.entries.split_at_checked(split).unwrap_or_default();
+
+        let start = out.len();
+        before.iter().for_each(|entry| entry.write(text, out));
+        if let Some(run) = run {
+            run(out);
             out.extend_from_slice(AND);
-            out.extend_from_slice(slice(text, entry.start, entry.end));
         }
+        after.iter().for_each(|entry| entry.write(text, out));
+        // Nothing is behind the last one.
+        out.truncate(start.max(out.len().saturating_sub(AND.len())));
     }
 
     /// Overwrites what was collected.
     pub(crate) fn wipe(&mut self) {
-        crate::protocol::oauth1::scratch::wipe(&mut self.text);
-        self.clear();
+        wipe(&mut self.text);
+        self.entries.clear();
+        self.has_oauth_names = false;
     }
 
+    /// Bytes of memory that are held.
     pub(crate) fn capacity(&self) -> usize {
         self.text.capacity() + self.entries.capacity() * size_of::<Entry>()
     }
 
-    fn end_name(&mut self) -> usize {
-        let name_end = self.text.len();
-        self.text.extend_from_slice(EQUALS);
-        name_end
+    /// Ends the pair that was written from `start` on, unless nothing was.
+    fn end_pair(&mut self, start: usize, name_end: Option<usize>) {
+        let name_end = name_end.unwrap_or(self.text.len());
+        if self.text.len() == start {
+            return;
+        }
+        if self.text.len() == name_end {
+            self.text.extend_from_slice(EQUALS);
+        }
+        let end = self.text.len();
+        self.text.extend_from_slice(AND);
+        self.entries.push(Entry { begin: 0, start, name_end, end });
     }
 
-    fn finish(
-        &mut self,
-        start: usize,
-        name_end: usize,
-        source: Source,
-        names: &OauthNames,
-    ) -> Result<(), Error> {
-        // Letters and `_` are never escaped, so that an encoded name begins like the decoded one.
-        let name = slice(&self.text, start, name_end);
-        if name.starts_with(PREFIX) {
-            let refused = match names {
-                OauthNames::Refuse => true,
-                OauthNames::RefuseOnly(names) => names.iter().any(|refused| refused == name),
-            };
-            if refused {
-                return Err(present(name, source.describe()));
+    /// Looks for names that begin with `oauth_` from the entry `first` on.
+    fn check(&mut self, first: usize, source: Source, names: &OauthNames) -> Result<(), Error> {
+        for entry in self.entries.get(first..).unwrap_or_default() {
+            // Letters and `_` are never escaped, so that an encoded name begins like the decoded one.
+            let name = slice(&self.text, entry.start, entry.name_end);
+            if name.starts_with(PREFIX) {
+                if names.refuse(name) {
+                    return Err(present(name, source.describe()));
+                }
+                self.has_oauth_names = true;
             }
-            self.has_oauth_names = true;
         }
-        self.push(start, name_end);
         Ok(())
-    }
-
-    fn push(&mut self, start: usize, name_end: usize) {
-        // The start of the name is read when the text is complete.
-        self.entries.push(Entry { name_start: 0, start, name_end, end: self.text.len() });
-    }
-}
-
-impl<'a> Iterator for Pairs<'a> {
-    type Item = Pair<'a>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let empty = self.0.iter().take_while(|&&byte| byte == b'&').count();
-        let form = self.0.get(empty..).filter(|form| !form.is_empty())?;
-        // All that is to be known of a pair is found in one pass.
-        let mut equals = None;
-        let mut is_name_plain = true;
-        let mut is_plain = true;
-        let mut length = form.len();
-        for (index, &byte) in form.iter().enumerate() {
-            if is_unreserved(byte) {
-                continue;
-            }
-            match byte {
-                b'&' => {
-                    length = index;
-                    break;
-                }
-                b'=' if equals.is_none() => {
-                    equals = Some(index);
-                    is_name_plain = std::mem::replace(&mut is_plain, true);
-                }
-                _ => is_plain = false,
-            }
-        }
-        self.0 = form.get(length..).unwrap_or_default();
-        Some(match equals {
-            Some(equals) => Pair {
-                name: Half { text: slice(form, 0, equals), is_plain: is_name_plain },
-                value: Half { text: slice(form, equals + 1, length), is_plain },
-            },
-            None => Pair {
-                name: Half { text: slice(form, 0, length), is_plain },
-                value: Half { text: &[], is_plain: true },
-            },
-        })
-    }
-}
-
-impl Half<'_> {
-    fn write(&self, out: &mut Vec<u8>) {
-        if self.is_plain {
-            out.extend_from_slice(self.text);
-        } else {
-            decode_and_escape(self.text, out);
-        }
     }
 }
 
 impl Entry {
     fn compare(&self, other: &Self, text: &[u8]) -> Ordering {
-        self.name_start.cmp(&other.name_start).then_with(|| {
-            let name = |entry: &Self| slice(text, entry.start, entry.name_end);
-            // Between the name and the value is `%3D` in both.
-            let value = |entry: &Self| slice(text, entry.name_end, entry.end);
-            name(self).cmp(name(other)).then_with(|| value(self).cmp(value(other)))
-        })
+        let name = |entry: &Self| slice(text, entry.start, entry.name_end);
+        // Both values are behind an `%3D`.
+        let value = |entry: &Self| slice(text, entry.name_end, entry.end);
+        name(self).cmp(name(other)).then_with(|| value(self).cmp(value(other)))
+    }
+
+    /// Appends the parameter and what separates it from the next.
+    fn write(&self, text: &[u8], out: &mut Vec<u8>) {
+        append(text, self.start, self.end + AND.len(), out);
     }
 }
 
-/// Whether a `Content-Type` is that of a form (§3.4.1.3.1). Case and parameters do not count: `; charset=utf-8` is a
-/// form all the same.
-pub(crate) fn is_form(content_type: &[u8]) -> bool {
-    let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+impl OauthNames {
+    /// Whether `name`, encoded twice, is refused.
+    fn refuse(&self, name: &[u8]) -> bool {
+        match self {
+            Self::Refuse => true,
+            Self::RefuseOnly(names) => {
+                names.iter().any(|refused| escaped(&escaped(refused.as_bytes())) == name)
+            }
+        }
+    }
 }
 
 impl Source {
@@ -263,20 +232,27 @@ impl Source {
     }
 }
 
-/// The error for a protocol parameter that is in the request already. `name` is percent-encoded.
+/// Whether a `Content-Type` is that of a form (§3.4.1.3.1). Case and parameters do not count: `; charset=utf-8` is a
+/// form all the same.
+pub(crate) fn is_form(content_type: &[u8]) -> bool {
+    let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
+    media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+}
+
+/// The error for a protocol parameter that is in the request already. Its name is percent-encoded.
 pub(crate) fn present(name: &[u8], place: &'static str) -> Error {
-    let shown = String::from_utf8_lossy(slice(name, 0, name.len().min(SHOWN))).into_owned();
+    let shown: String = name.iter().take(SHOWN).copied().map(char::from).collect();
     let more = if name.len() > SHOWN { "…" } else { "" };
     Error::new(ErrorKind::ProtocolParameterPresent).detail(format!("`{shown}{more}` {place}"))
 }
 
-/// The first eight bytes of a name, as a number that sorts as they do. Shorter names are filled with zeros, which sort
-/// before every byte of a name.
-fn number(text: &[u8], start: usize, end: usize) -> u64 {
+/// The first eight bytes of `text[start..end]`, as a number that sorts as they do. Shorter texts are filled with zeros,
+/// which sort before every byte of an encoded text.
+fn begin(text: &[u8], start: usize, end: usize) -> u64 {
     let length = end - start;
     match text.get(start..).and_then(<[u8]>::first_chunk) {
         Some(chunk) if length >= 8 => u64::from_be_bytes(*chunk),
-        // What follows the name is masked out, which is quicker than copying the name.
+        // What comes behind the end is masked, which is quicker than copying what is before it.
         Some(chunk) => u64::from_be_bytes(*chunk) & !(u64::MAX >> (8 * length)),
         None => {
             let mut chunk = [0; 8];
@@ -303,7 +279,7 @@ mod tests {
             parameters.add_form(form.as_bytes(), Source::Query, &OauthNames::RefuseOnly(Vec::new())).unwrap();
         }
         let mut out = Vec::new();
-        parameters.write_sorted(&mut out);
+        parameters.write_sorted(None::<fn(&mut Vec<u8>)>, &mut out);
         let out = String::from_utf8(out).unwrap();
         out.replace("%3D", "=").replace("%26", "&").replace("%25", "%")
     }

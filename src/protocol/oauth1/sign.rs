@@ -24,6 +24,7 @@ use crate::protocol::oauth1::template::Filling;
 use crate::protocol::oauth1::template::Hole;
 use crate::protocol::oauth1::template::ProtocolParameter;
 use crate::protocol::oauth1::template::Template;
+use crate::protocol::oauth1::template::Text;
 
 /// The protocol parameters that RFC 5849 and draft-eaton-oauth-bodyhash know.
 pub(crate) const KNOWN_PARAMETERS: [&str; 10] = [
@@ -85,8 +86,8 @@ pub(crate) struct Signable<'a> {
     pub(crate) body: &'a [u8],
     /// Signed parameters that are not in the request.
     pub(crate) additional: &'a [(String, String)],
-    pub(crate) nonce: &'a [u8],
-    pub(crate) timestamp: &'a [u8],
+    pub(crate) nonce: Text<'a>,
+    pub(crate) timestamp: Text<'a>,
 }
 
 impl Plan {
@@ -96,8 +97,7 @@ impl Plan {
         parameters.push(ProtocolParameter::hole("oauth_timestamp", Hole::Timestamp));
         let oauth_names = if rules.allow_other_oauth_parameters {
             let own = parameters.iter().map(|parameter| parameter.name.as_str());
-            let names = own.chain(KNOWN_PARAMETERS).map(|name| escaped(&escaped(name.as_bytes())));
-            OauthNames::RefuseOnly(names.collect())
+            OauthNames::RefuseOnly(own.chain(KNOWN_PARAMETERS).map(str::to_owned).collect())
         } else {
             OauthNames::Refuse
         };
@@ -125,7 +125,7 @@ impl Plan {
             Filling { nonce: request.nonce, timestamp: request.timestamp, ..Filling::default() };
         let texts = if self.body_hash.is_sent(request.is_form, request.body) {
             hash = self.body_digest.of(request.body);
-            filling.body_hash = hash.as_bytes();
+            filling.body_hash = Text::Any(hash.as_bytes());
             &self.hashed
         } else {
             &self.plain
@@ -142,28 +142,19 @@ impl Plan {
         for (name, value) in request.additional {
             parameters.add(name, value, &self.oauth_names)?;
         }
-        match &texts.run {
-            Some(run) if !parameters.has_oauth_names() => {
-                parameters.add_protocol(PREFIX.len(), |out| run.write(&filling, out));
-            }
-            _ => {
-                for parameter in &texts.parameters {
-                    let name = escaped(&escaped(parameter.name.as_bytes()));
-                    parameters.add_protocol(name.len(), |out| {
-                        out.extend_from_slice(&name);
-                        out.extend_from_slice(EQUALS);
-                        filling.write(&parameter.value, Escape::Twice, out);
-                    });
-                }
+        let run = texts.run.as_ref().filter(|_| !parameters.has_oauth_names());
+        if run.is_none() {
+            for ProtocolParameter { name, value } in &texts.parameters {
+                parameters.add_protocol(name, |out| filling.write(value, Escape::Twice, out));
             }
         }
-        parameters.write_sorted(base_string);
+        parameters.write_sorted(run.map(|run| |out: &mut Vec<u8>| run.write(&filling, out)), base_string);
 
         let message = Message::new(base_string, request.body);
         self.key
             .sign(&message, signature)
             .map_err(|error| Error::new(ErrorKind::Signature).caused_by(error))?;
-        texts.attachment.write(&Filling { signature, ..filling }, attachment);
+        texts.attachment.write(&Filling { signature: Text::Any(signature), ..filling }, attachment);
         Ok(())
     }
 }

@@ -14,16 +14,26 @@ use crate::secret::Secret;
 
 mod hmac;
 mod plaintext;
+#[cfg(any(feature = "rsa", feature = "aws-lc-rs"))]
+mod rsa;
 
 pub use hmac::HmacSha1;
 pub use hmac::HmacSha256;
 pub use hmac::HmacSha512;
 pub use plaintext::Plaintext;
+#[cfg(any(feature = "rsa", feature = "aws-lc-rs"))]
+pub use rsa::RsaPrivateKey;
+#[cfg(feature = "rsa")]
+pub use rsa::RsaSha1;
+#[cfg(any(feature = "rsa", feature = "aws-lc-rs"))]
+pub use rsa::RsaSha256;
+#[cfg(any(feature = "rsa", feature = "aws-lc-rs"))]
+pub use rsa::RsaSha512;
 
 /// A way to sign requests.
 ///
-/// [`HmacSha1`] is the default; [`HmacSha256`], [`HmacSha512`] and [`Plaintext`] are here too. A provider with a method
-/// of its own is served by an implementation of this trait:
+/// [`HmacSha1`] is the default; [`HmacSha256`], [`HmacSha512`] and [`Plaintext`] are here too, and with feature `rsa` or
+/// `aws-lc-rs` the RSA methods. A provider with a method of its own is served by an implementation of this trait:
 ///
 /// ```
 /// use tower_oauth::oauth1::{Message, SharedSecrets, SignatureMethod, SigningKey};
@@ -58,6 +68,12 @@ pub trait SignatureMethod: Send + Sync + 'static {
         BodyDigest::Sha1
     }
 
+    /// Whether [`Message::base_string`] is looked at; [`Signer::explain`](crate::oauth1::Signer::explain) shows it only
+    /// then. By default it is.
+    fn needs_base_string(&self) -> bool {
+        true
+    }
+
     /// Whether [`Message::body`] is needed, so that a layer has to read every body. By default it is not.
     fn needs_body(&self) -> bool {
         false
@@ -81,6 +97,10 @@ impl<M: SignatureMethod + ?Sized> SignatureMethod for Arc<M> {
 
     fn body_digest(&self) -> BodyDigest {
         (**self).body_digest()
+    }
+
+    fn needs_base_string(&self) -> bool {
+        (**self).needs_base_string()
     }
 
     fn needs_body(&self) -> bool {
@@ -183,7 +203,8 @@ impl SigningKey {
     /// Appends the signature of `message`.
     ///
     /// # Errors
-    /// What the method's own code fails with. Those of this crate never do.
+    /// What the method's own code fails with. Of those of this crate only the RSA methods can, if a computation went
+    /// wrong.
     pub fn sign(&self, message: &Message<'_>, signature: &mut Vec<u8>) -> Result<(), BoxError> {
         (self.0)(message, signature)
     }

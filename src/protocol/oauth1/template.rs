@@ -28,13 +28,21 @@ pub(crate) enum Hole {
     Timestamp,
 }
 
-/// What goes into the holes, before any escaping.
-#[derive(Clone, Copy, Debug, Default)]
+/// What goes into the holes.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Filling<'a> {
-    pub(crate) body_hash: &'a [u8],
-    pub(crate) nonce: &'a [u8],
-    pub(crate) signature: &'a [u8],
-    pub(crate) timestamp: &'a [u8],
+    pub(crate) body_hash: Text<'a>,
+    pub(crate) nonce: Text<'a>,
+    pub(crate) signature: Text<'a>,
+    pub(crate) timestamp: Text<'a>,
+}
+
+/// A text before any encoding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Text<'a> {
+    Any(&'a [u8]),
+    /// Nothing in it is ever escaped.
+    Unreserved(&'a [u8]),
 }
 
 /// A text with holes. What fills them is escaped, once or twice.
@@ -78,7 +86,7 @@ impl Template {
     pub(crate) fn write(&self, filling: &Filling<'_>, out: &mut Vec<u8>) {
         for (text, hole) in &self.pieces {
             out.extend_from_slice(text);
-            escape(filling.of(*hole), self.times, out);
+            filling.write_hole(*hole, self.times, out);
         }
         out.extend_from_slice(&self.end);
     }
@@ -89,17 +97,28 @@ impl Filling<'_> {
     pub(crate) fn write(&self, value: &Value, times: Escape, out: &mut Vec<u8>) {
         match value {
             Value::Fixed(text) => escape(text.as_bytes(), times, out),
-            Value::Hole(hole) => escape(self.of(*hole), times, out),
+            Value::Hole(hole) => self.write_hole(*hole, times, out),
         }
     }
 
-    fn of(&self, hole: Hole) -> &[u8] {
-        match hole {
+    fn write_hole(&self, hole: Hole, times: Escape, out: &mut Vec<u8>) {
+        let text = match hole {
             Hole::BodyHash => self.body_hash,
             Hole::Nonce => self.nonce,
             Hole::Signature => self.signature,
             Hole::Timestamp => self.timestamp,
+        };
+        match text {
+            Text::Any(text) => escape(text, times, out),
+            Text::Unreserved(text) => out.extend_from_slice(text),
         }
+    }
+}
+
+impl Default for Filling<'_> {
+    fn default() -> Self {
+        let nothing = Text::Unreserved(&[]);
+        Self { body_hash: nothing, nonce: nothing, signature: nothing, timestamp: nothing }
     }
 }
 
@@ -116,7 +135,7 @@ mod tests {
         template.value(&Value::Fixed("/".to_owned()));
         template.text(b";");
         let mut out = Vec::new();
-        template.write(&Filling { nonce: b"+1", ..Filling::default() }, &mut out);
+        template.write(&Filling { nonce: Text::Any(b"+1"), ..Filling::default() }, &mut out);
         assert_eq!(out, b"a=%252B1&b=%252F;");
     }
 }

@@ -1,4 +1,5 @@
-//! The rows of `tests/vectors/primitives.json`: one step of signing each.
+//! The rows of `tests/vectors/primitives.json`, one step of signing each; and a plain way to sort parameters, with which
+//! the quick one is compared.
 
 use serde_json::Value;
 
@@ -6,7 +7,8 @@ use crate::protocol::oauth1::base_string::BaseStringUri;
 use crate::protocol::oauth1::base_string::BaseUri;
 use crate::protocol::oauth1::base_string::write_head;
 use crate::protocol::oauth1::body_hash::BodyDigest;
-use crate::protocol::oauth1::encode::decode_and_escape;
+use crate::protocol::oauth1::encode::Escape;
+use crate::protocol::oauth1::encode::escape;
 use crate::protocol::oauth1::encode::escaped;
 use crate::protocol::oauth1::params::OauthNames;
 use crate::protocol::oauth1::params::Parameters;
@@ -34,10 +36,10 @@ fn sorted(pairs: &[(String, String)]) -> String {
     let mut parameters = Parameters::default();
     // The signature is never a parameter of its own base string.
     for (name, value) in pairs.iter().filter(|(name, _)| name != "oauth_signature") {
-        parameters.add(name, value, &OauthNames::RefuseOnly(Vec::new())).unwrap();
+        parameters.add_protocol(name, |out| escape(value.as_bytes(), Escape::Twice, out));
     }
     let mut out = Vec::new();
-    parameters.write_sorted(&mut out);
+    parameters.write_sorted(None::<fn(&mut Vec<u8>)>, &mut out);
     String::from_utf8(out).unwrap()
 }
 
@@ -66,7 +68,7 @@ fn forms_are_decoded() {
         let form = row[0].as_str().unwrap().as_bytes();
         parameters.add_form(form, Source::Form, &OauthNames::Refuse).unwrap();
         let mut out = Vec::new();
-        parameters.write_sorted(&mut out);
+        parameters.write_sorted(None::<fn(&mut Vec<u8>)>, &mut out);
         assert_eq!(String::from_utf8(out).unwrap(), sorted(&pairs(&row[1])), "{}", row[0]);
     }
 }
@@ -119,9 +121,39 @@ fn bodies_are_hashed() {
     }
 }
 
+/// Encodes, sorts, and encodes once more, as RFC 5849 §3.4.1.3.2 tells it.
+fn sorted_plainly(form: &[u8]) -> Vec<u8> {
+    let decode = |text: &[u8]| {
+        let spaces: Vec<u8> = text.iter().map(|&byte| if byte == b'+' { b' ' } else { byte }).collect();
+        percent_encoding::percent_decode(&spaces).collect::<Vec<u8>>()
+    };
+    let pairs = form.split(|&byte| byte == b'&').filter(|pair| !pair.is_empty());
+    let mut pairs: Vec<_> = pairs
+        .map(|pair| {
+            let mut halves = pair.splitn(2, |&byte| byte == b'=').map(|half| escaped(&decode(half)));
+            (halves.next().unwrap(), halves.next().unwrap_or_default())
+        })
+        .collect();
+    pairs.sort();
+    let pairs: Vec<_> = pairs.into_iter().map(|(name, value)| [name, value].join(&b'=')).collect();
+    escaped(&pairs.join(&b'&'))
+}
+
 #[test]
-fn a_decoded_byte_is_never_taken_for_text() {
-    let mut out = Vec::new();
-    decode_and_escape(b"%E9", &mut out);
-    assert_eq!(out, b"%25E9");
+fn parameters_are_sorted_as_the_plain_way_sorts_them() {
+    // Few different bytes, so that names and values are often alike.
+    let alphabet = b"ab&=%+4;~1/\xe9";
+    let mut state = 1u64;
+    let mut random = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        usize::try_from(state >> 33).unwrap() % below
+    };
+    for _ in 0..5000 {
+        let form: Vec<u8> = (0..random(200)).map(|_| alphabet[random(alphabet.len())]).collect();
+        let mut parameters = Parameters::default();
+        parameters.add_form(&form, Source::Form, &OauthNames::Refuse).unwrap();
+        let mut out = Vec::new();
+        parameters.write_sorted(None::<fn(&mut Vec<u8>)>, &mut out);
+        assert_eq!(out.escape_ascii().to_string(), sorted_plainly(&form).escape_ascii().to_string());
+    }
 }

@@ -67,12 +67,7 @@ impl ClientAuth {
                 form.push_secret("client_secret", secret);
             }
             Method::Basic { secret, encoded } => {
-                let pair = if *encoded {
-                    format!("{}:{}", form_encode(&self.client_id), form_encode(secret.expose()))
-                } else {
-                    format!("{}:{}", self.client_id, secret.expose())
-                };
-                let value = format!("Basic {}", STANDARD.encode(zeroize::Zeroizing::new(pair).as_bytes()));
+                let value = format!("Basic {}", self.basic_value(secret, *encoded).expose());
                 // Base64 is always a valid value.
                 if let Ok(mut value) = HeaderValue::try_from(value) {
                     value.set_sensitive(true);
@@ -82,12 +77,23 @@ impl ClientAuth {
         }
     }
 
-    /// The secret, to be taken out of what the server says.
-    pub(crate) fn secret(&self) -> Option<&Secret> {
+    /// The secrets of a request, to be taken out of what the server says: its own, and what was made of it.
+    pub(crate) fn secrets(&self) -> Vec<Secret> {
         match &self.method {
-            Method::None => None,
-            Method::Basic { secret, .. } | Method::Post { secret } => Some(secret),
+            Method::None => Vec::new(),
+            Method::Post { secret } => vec![secret.clone()],
+            Method::Basic { secret, encoded } => vec![secret.clone(), self.basic_value(secret, *encoded)],
         }
+    }
+
+    /// What follows `Basic ` in the header.
+    fn basic_value(&self, secret: &Secret, encoded: bool) -> Secret {
+        let pair = zeroize::Zeroizing::new(if encoded {
+            format!("{}:{}", form_encode(&self.client_id), form_encode(secret.expose()))
+        } else {
+            format!("{}:{}", self.client_id, secret.expose())
+        });
+        Secret::new(STANDARD.encode(pair.as_bytes()))
     }
 }
 

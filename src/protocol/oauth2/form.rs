@@ -12,8 +12,7 @@ use percent_encoding::utf8_percent_encode;
 use crate::secret::Secret;
 
 /// What `application/x-www-form-urlencoded` escapes; the space becomes `+` afterwards.
-const ESCAPED: &AsciiSet =
-    &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b' ');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'*').remove(b'-').remove(b'.').remove(b'_').remove(b' ');
 
 /// Parameters, in order.
 #[derive(Default)]

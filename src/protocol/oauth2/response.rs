@@ -10,8 +10,10 @@
 //! | `scope` may be a list; a text is split at spaces, or at commas if there are none | Twitch, GitHub |
 //! | `token_type` may be missing and is `Bearer` then | LinkedIn, Slack, Shopify |
 //! | an empty `refresh_token` is as if it were missing | Cognito clients stored it |
+//! | `access_token` may be missing beside a `refresh_token` | Azure AD B2C; the old refresh token is spent all the same |
 //! | unknown fields are kept | `instance_url`, `id_token`, `open_id` … |
 
+use std::cmp::Reverse;
 use std::time::Duration;
 
 use http::HeaderMap;
@@ -24,6 +26,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::error::ServerError;
 use crate::protocol::oauth2::form::form_decode;
+use crate::protocol::oauth2::form::form_encode;
 use crate::secret::REDACTED;
 use crate::secret::Secret;
 
@@ -32,6 +35,7 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 
 /// The fields of a successful answer.
 pub(crate) struct TokenResponse {
+    /// Empty when there is only a refresh token, which must not be lost for that.
     pub(crate) access_token: Secret,
     pub(crate) token_type: Option<String>,
     pub(crate) expires_in: Option<Duration>,
@@ -60,15 +64,17 @@ pub(crate) fn parse<'a>(
     }
     let unusable = |detail| Error::new(ErrorKind::UnusableResponse).with_status(status).detail(detail);
     let mut fields = fields.map_err(unusable)?;
-    let Some(access_token) = text(&mut fields, "access_token").filter(|token| !token.is_empty()) else {
+    let access_token = text(&mut fields, "access_token").unwrap_or_default();
+    let refresh_token = text(&mut fields, "refresh_token").filter(|token| !token.is_empty());
+    if access_token.is_empty() && refresh_token.is_none() {
         return Err(unusable("it has no access_token"));
-    };
+    }
     Ok(TokenResponse {
         access_token: Secret::new(access_token),
         token_type: text(&mut fields, "token_type").filter(|token_type| !token_type.is_empty()),
         expires_in: fields.remove("expires_in").as_ref().and_then(seconds),
         refresh_in: fields.remove("refresh_in").as_ref().and_then(seconds),
-        refresh_token: text(&mut fields, "refresh_token").filter(|token| !token.is_empty()).map(Secret::new),
+        refresh_token: refresh_token.map(Secret::new),
         refresh_expires_in: fields.remove("refresh_token_expires_in").as_ref().and_then(seconds),
         scope: fields.remove("scope").and_then(scope),
         extra: fields,
@@ -107,7 +113,11 @@ fn server_error<'a>(
         Value::Null | Value::Bool(false) | Value::String(_) => return None,
         other => (plain(other), None),
     };
-    let sent: Vec<_> = sent.filter(|secret| !secret.is_empty()).collect();
+    // A server may repeat them as they are, or as they were written in the form.
+    let sent = sent.flat_map(|secret| [secret.clone(), Secret::new(form_encode(secret.expose()))]);
+    let mut sent: Vec<_> = sent.filter(|secret| !secret.is_empty()).collect();
+    // One may be a part of another: what is left of the longer one would still say something.
+    sent.sort_by_key(|secret| Reverse(secret.expose().len()));
     let clean = |text: &str| {
         sent.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), REDACTED))
     };
@@ -128,16 +138,17 @@ fn text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
 }
 
 fn seconds(value: &Value) -> Option<Duration> {
-    let seconds = match value {
+    // What is longer than a duration can be is no end.
+    Duration::try_from_secs_f64(number(value)?.max(0.0)).ok()
+}
+
+fn number(value: &Value) -> Option<f64> {
+    let number = match value {
         Value::Number(number) => number.as_f64()?,
         Value::String(text) => text.trim().parse::<f64>().ok()?,
         _ => return None,
     };
-    if seconds.is_nan() {
-        return None;
-    }
-    // What is longer than a duration can be is no end.
-    Duration::try_from_secs_f64(seconds.max(0.0)).ok()
+    Some(number).filter(|number| !number.is_nan())
 }
 
 fn scope(value: Value) -> Option<Vec<String>> {
@@ -153,8 +164,11 @@ fn scope(value: Value) -> Option<Vec<String>> {
 
 fn with_retry_after(error: Error, headers: &HeaderMap) -> Error {
     let value = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    match value.and_then(|value| seconds(&Value::String(value.to_owned()))) {
-        Some(delay) => error.with_retry_after(delay.min(LONGEST_RETRY_AFTER)),
+    match value.and_then(|value| number(&Value::String(value.to_owned()))) {
+        Some(delay) => {
+            let delay = Duration::try_from_secs_f64(delay.max(0.0)).unwrap_or(LONGEST_RETRY_AFTER);
+            error.with_retry_after(delay.min(LONGEST_RETRY_AFTER))
+        }
         None => error,
     }
 }

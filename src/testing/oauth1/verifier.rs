@@ -60,12 +60,20 @@ pub(super) struct Problem {
     advice: String,
     /// The base string that the provider computed, for a signature that is another one. It has no secret in it.
     base_string: Option<String>,
+    /// The first and the last timestamp that would be accepted, for one that is not.
+    acceptable_timestamps: Option<(u64, u64)>,
 }
 
 impl Problem {
     /// A request that is not written as it should be.
     pub(super) fn malformed(problem: &'static str, advice: impl Into<String>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, problem, advice: advice.into(), base_string: None }
+        Self {
+            status: StatusCode::BAD_REQUEST,
+            problem,
+            advice: advice.into(),
+            base_string: None,
+            acceptable_timestamps: None,
+        }
     }
 
     /// Credentials, or a use of them, that are refused.
@@ -78,7 +86,10 @@ impl Problem {
         if let (Some(base_string), Some(members)) = (self.base_string, body.as_object_mut()) {
             members.insert("base_string".to_owned(), Value::String(base_string));
         }
-        let challenge = format!(r#"OAuth realm="provider", oauth_problem="{}""#, self.problem);
+        let mut challenge = format!(r#"OAuth realm="provider", oauth_problem="{}""#, self.problem);
+        if let Some((first, last)) = self.acceptable_timestamps {
+            challenge.push_str(&format!(r#", oauth_acceptable_timestamps="{first}-{last}""#));
+        }
         answer::with(answer::json(self.status, &body), header::WWW_AUTHENTICATE, &challenge)
     }
 }
@@ -278,7 +289,8 @@ fn check_timestamp(
     if timestamp.abs_diff(now) > window {
         let (first, last) = (now.saturating_sub(window), now.saturating_add(window));
         let advice = format!("the provider's clock says {now}; acceptable are {first} to {last}");
-        return Err(Problem::unauthorized("timestamp_refused", advice));
+        let acceptable_timestamps = Some((first, last));
+        return Err(Problem { acceptable_timestamps, ..Problem::unauthorized("timestamp_refused", advice) });
     }
     Ok(Some(written.to_owned()))
 }

@@ -24,6 +24,10 @@ impl SignatureMethod for Plaintext {
         })
     }
 
+    fn needs_base_string(&self) -> bool {
+        false
+    }
+
     fn needs_secure_channel(&self) -> bool {
         true
     }
