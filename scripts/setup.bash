@@ -9,6 +9,7 @@ tools=$root/target/tools
 cargo_tools=(
   "cargo-hack 0.6.46"
   "cargo-check-external-types 0.5.0"
+  "cargo-fuzz 0.13.2"
 )
 
 peers_python=$root/target/peers/python/bin/python

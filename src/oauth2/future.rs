@@ -16,6 +16,7 @@ use tower::Service;
 use crate::body::BodyPolicy;
 use crate::body::DrainPolicy;
 use crate::error::Error;
+use crate::error::ErrorKind;
 use crate::oauth2::send::Again;
 use crate::oauth2::send::Sent;
 
@@ -106,7 +107,7 @@ where
                 StateProjection::Cold { future } => return future.as_mut().poll(context),
                 StateProjection::Failed { error } => {
                     // Polled again after it was ready: the same error, rather than a panic.
-                    let error = error.take().unwrap_or_else(|| Error::new(crate::ErrorKind::Abandoned));
+                    let error = error.take().unwrap_or_else(|| Error::new(ErrorKind::Abandoned));
                     return Poll::Ready(Err(error.into()));
                 }
             }

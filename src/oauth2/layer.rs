@@ -144,7 +144,13 @@ impl<P> OAuth2Layer<P> {
         let header = match plan {
             Plan::Pass => return Ok(()),
             Plan::Given(given) => given.header(),
-            Plan::Token(identity, false) => self.shared.manager.acquire(&identity).await?.header.clone(),
+            Plan::Token(identity, false) => {
+                let current = self.shared.manager.current(&identity, |published| published.header.clone());
+                match current {
+                    Some(header) => header,
+                    None => self.shared.manager.acquire(&identity).await?.header.clone(),
+                }
+            }
             Plan::Token(identity, true) => {
                 self.shared.manager.acquire_another(&identity).await?.header.clone()
             }

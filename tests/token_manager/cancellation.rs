@@ -4,8 +4,11 @@ use futures_util::future::join_all;
 use tokio::task::yield_now;
 use tokio_test::task;
 use tower_oauth::TokenKey;
+use tower_oauth::token::AccessScope;
 
 use crate::HOUR;
+use crate::SECOND;
+use crate::SOFT;
 use crate::World;
 use crate::given;
 use crate::key;
@@ -60,6 +63,41 @@ async fn when_all_who_wait_go_away_the_token_is_stored_all_the_same() {
     assert_eq!(world.store.refresh_token(&key()).await.as_deref(), Some("alice-refresh-1"));
     assert_eq!(given(manager.token(&key()).await), "alice-1");
     assert_eq!(world.server.count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn on_many_threads_callers_that_are_aborted_lose_no_token() {
+    let world = World::new();
+    let manager = world.logged_in().await;
+    world.store.yields(2);
+    world.server.yields(2);
+    for round in 0..100 {
+        world.clock.forward(if round % 2 == 0 { HOUR } else { SOFT });
+        let callers: Vec<_> = (0..20)
+            .map(|number| {
+                let manager = manager.clone();
+                tokio::spawn(async move {
+                    let scope = AccessScope::new().scope(&format!("scope-{}", number % 3));
+                    match number % 4 {
+                        0 => manager.refresh(&key()).await,
+                        _ => manager.token_for(&key(), &scope).await,
+                    }
+                })
+            })
+            .collect();
+        for (number, caller) in callers.into_iter().enumerate() {
+            if (number + round) % 2 == 0 {
+                caller.abort();
+            } else {
+                // It may fail: a token that is on its way when the clock jumps has ended when it comes.
+                drop(caller.await.unwrap());
+            }
+        }
+    }
+    assert_eq!(manager.shutdown(60 * SECOND).await, 0);
+    assert!(world.server.count() > 50, "{}", world.server.count());
+    assert_eq!((world.server.replays(), world.server.most_at_once()), (0, 1));
+    assert_eq!(world.store.refresh_token(&key()).await, world.server.refresh_token(&key()));
 }
 
 #[tokio::test(start_paused = true)]

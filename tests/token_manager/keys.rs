@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use tower_oauth::Error;
 use tower_oauth::Token;
 use tower_oauth::TokenKey;
+use tower_oauth::TokenManager;
 use tower_oauth::token::AccessScope;
+use tower_oauth::token::token_source_fn;
 
 use crate::HOUR;
 use crate::SECOND;
@@ -139,8 +141,8 @@ async fn however_the_store_fails_no_refresh_token_is_spent_twice_and_none_is_los
 
 #[tokio::test(start_paused = true)]
 async fn a_hundred_thousand_keys_touched_once_leave_a_bounded_number_behind() {
-    let world = World::new();
-    let manager = world.builder().max_keys(1000).build();
+    let source = token_source_fn(|_| async { Ok(Token::new("token")) });
+    let manager = TokenManager::builder(source).max_keys(1000).build();
     for number in 0..100_000 {
         manager.token(&TokenKey::new(format!("key-{number}"))).await.unwrap();
     }
@@ -225,7 +227,7 @@ async fn a_key_whose_token_is_not_stored_yet_does_not_leave() {
 }
 
 /// The number that a manager's `Debug` shows.
-fn keys(manager: &tower_oauth::TokenManager) -> usize {
+fn keys(manager: &TokenManager) -> usize {
     let shown = format!("{manager:?}");
     shown.split("keys: ").nth(1).and_then(|rest| rest.split(',').next()).unwrap().parse().unwrap()
 }

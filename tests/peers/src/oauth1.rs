@@ -5,6 +5,7 @@
 //! get through there too.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::process::Command;
 
 use bytes::Bytes;
@@ -45,9 +46,21 @@ fn start(name: &str, script: &str, options: &[&str]) -> Peer {
     command
         .arg(peers_folder().join("oauth1").join(script))
         .arg("--until-stdin-closes")
+        .arg("--rsa-public-key")
+        .arg(repository().join("tests/vectors/keys/rsa2048-a.pub.pem"))
         .args(options)
         .env("PYTHONDONTWRITEBYTECODE", "1");
     Peer::start(name, command)
+}
+
+/// The private key with which every client of every verifier may sign.
+pub fn known_rsa_key() -> PathBuf {
+    repository().join("tests/vectors/keys/rsa2048-a.pem")
+}
+
+/// A private key that no verifier knows, of the same size.
+pub fn unknown_rsa_key() -> PathBuf {
+    peers_folder().join("oauth1/unknown-rsa-key.pem")
 }
 
 /// A client and, unless it is to act alone, a token.
@@ -66,6 +79,15 @@ impl Account {
             client_key: "client-key".to_owned(),
             client_secret: "client secret&=+é".to_owned(),
             token: Some(("token-key".to_owned(), "token secret%&=+ü".to_owned())),
+        }
+    }
+
+    /// One whose names and secrets need no escaping.
+    pub fn plain() -> Self {
+        Self {
+            client_key: "plain-client".to_owned(),
+            client_secret: "plain-client-secret".to_owned(),
+            token: Some(("plain-token".to_owned(), "plain-token-secret".to_owned())),
         }
     }
 

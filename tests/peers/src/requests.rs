@@ -10,6 +10,7 @@ use http::Request;
 use http::Uri;
 use http::header::CONTENT_TYPE;
 use http_body_util::Full;
+use serde_json::Value;
 use sha2::Digest;
 use sha2::Sha256;
 
@@ -43,24 +44,47 @@ impl Draft {
         request.body(Full::new(self.body.clone())).expect("a request")
     }
 
-    /// What was changed on the way, if anything was.
-    pub fn changed_on_the_way(&self, report: &Report) -> Option<String> {
+    /// What was changed on the way besides `grows`, which may have become longer, if anything was.
+    pub fn changed_on_the_way(&self, grows: Grows, report: &Report) -> Option<String> {
         let hash: String = Sha256::digest(&self.body).iter().map(|byte| format!("{byte:02x}")).collect();
-        let sent = [
-            ("method", self.method.as_str().into()),
-            ("target", self.target.as_str().into()),
-            ("content_type", self.content_type.into()),
-            ("body_length", self.body.len().into()),
-            ("body_sha256", serde_json::Value::from(hash)),
-        ];
+        let mut sent =
+            vec![("method", self.method.as_str().into()), ("content_type", self.content_type.into())];
+        match grows {
+            Grows::Target => {
+                let received = report.received("target").as_str().unwrap_or_default();
+                if received.len() <= self.target.len() || !received.starts_with(&self.target) {
+                    return Some(format!("target was {}, received as {received}", self.target));
+                }
+            }
+            Grows::Headers | Grows::Body => sent.push(("target", Value::from(self.target.as_str()))),
+        }
+        match grows {
+            Grows::Body => {
+                let received = report.received("body_length").as_u64().unwrap_or_default();
+                if received <= self.body.len() as u64 {
+                    return Some(format!("body had {} bytes, received {received}", self.body.len()));
+                }
+            }
+            Grows::Headers | Grows::Target => {
+                sent.extend([("body_length", self.body.len().into()), ("body_sha256", hash.into())]);
+            }
+        }
         let (what, sent) = sent.into_iter().find(|(what, sent)| report.received(what) != sent)?;
         Some(format!("{what} was {sent}, received as {}", report.received(what)))
     }
 }
 
+/// To which part of a request something was added.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Grows {
+    Headers,
+    Target,
+    Body,
+}
+
 /// Anything that may legally be sent.
 pub fn odd(dice: &mut Dice, account: &Account) -> Draft {
-    let method = dice.pick(&["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE", "get"]);
+    let method = dice.pick(ODD_METHODS);
     let target = odd_target(dice, account);
     let (content_type, body) = match dice.below(3) {
         0 => (None, Bytes::new()),
@@ -70,25 +94,30 @@ pub fn odd(dice: &mut Dice, account: &Account) -> Draft {
     Draft { method: method.parse().expect("a method"), target, content_type, body }
 }
 
-/// The same, but always a form that is posted.
+/// The same, but always a form.
 pub fn odd_form_request(dice: &mut Dice, account: &Account) -> Draft {
+    let method = dice.pick(ODD_METHODS).parse().expect("a method");
     let target = odd_target(dice, account);
-    Draft { method: Method::POST, target, content_type: Some(dice.pick(FORM_TYPES)), body: odd_form(dice) }
+    Draft { method, target, content_type: Some(dice.pick(FORM_TYPES)), body: odd_form(dice) }
 }
 
 /// What clients usually send.
 pub fn ordinary(dice: &mut Dice, account: &Account) -> Draft {
     let method = dice.pick(&["GET", "POST", "PUT", "DELETE"]);
-    let mut target = format!("{}/photos", account.path_prefix());
-    if dice.once_in(2) {
-        target = format!("{target}?{}", ordinary_pairs(dice, ORDINARY));
-    }
+    let target = ordinary_target(dice, account);
     let (content_type, body) = match (method, dice.below(3)) {
-        ("POST" | "PUT", 0) => (Some("application/x-www-form-urlencoded"), ordinary_form(dice)),
+        ("POST" | "PUT", 0) => (Some(FORM), ordinary_form(dice)),
         ("POST" | "PUT", 1) => (Some("application/json"), Bytes::from_static(br#"{"title": "a & b"}"#)),
         _ => (None, Bytes::new()),
     };
     Draft { method: method.parse().expect("a method"), target, content_type, body }
+}
+
+/// The same, but always a form that is posted.
+pub fn ordinary_form_request(dice: &mut Dice, account: &Account) -> Draft {
+    let target = ordinary_target(dice, account);
+    let body = ordinary_form(dice);
+    Draft { method: Method::POST, target, content_type: Some(FORM), body }
 }
 
 /// An account with odd names and secrets.
@@ -121,8 +150,12 @@ const ODD_FORM: &[&str] = &["<", ">", "\"", "#", " ", "\n", "\r", "\0", "\t"];
 const ODD_NAMES: &[&str] =
     &["a", "Z", "0", "%41", "%", "&", "=", "+", " ", "\"", "\\", ",", "/", "é", "ブ", "~", "'", "*"];
 
+const ODD_METHODS: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PURGE", "get"];
+
+const FORM: &str = "application/x-www-form-urlencoded";
+
 const FORM_TYPES: &[&str] = &[
-    "application/x-www-form-urlencoded",
+    FORM,
     "application/x-www-form-urlencoded; charset=utf-8",
     "application/x-www-form-urlencoded;charset=UTF-8",
     "Application/X-WWW-Form-URLEncoded",
@@ -177,6 +210,11 @@ const ORDINARY: &[&str] = &["a", "Z", "0", "-", ".", "_", "%20", "%26", "%3D", "
 
 /// In a query, Authlib as it comes sees these decoded by Flask, and refuses them.
 const ORDINARY_IN_FORMS: &[&str] = &["%C3%A9", "%E3%83%96", "+"];
+
+fn ordinary_target(dice: &mut Dice, account: &Account) -> String {
+    let path = format!("{}/photos", account.path_prefix());
+    if dice.once_in(2) { path } else { format!("{path}?{}", ordinary_pairs(dice, ORDINARY)) }
+}
 
 fn ordinary_form(dice: &mut Dice) -> Bytes {
     ordinary_pairs(dice, &[ORDINARY, ORDINARY_IN_FORMS].concat()).into()
