@@ -1,4 +1,5 @@
-//! `OAuth1Layer` and the three legs against verifiers that know nothing of them: oauthlib and Authlib, over real HTTP.
+//! `OAuth1Layer` and the three legs against verifiers that know nothing of them: oauthlib and Authlib, over
+//! real HTTP.
 
 mod random;
 mod refusals;

@@ -21,8 +21,8 @@ use crate::signatures::Method;
 use crate::signatures::signature_method;
 use crate::signatures::ways;
 
-/// How many random requests each pair of verifiers gets, unless `PEER_REQUESTS` says otherwise: fifty for each way to
-/// sign.
+/// How many random requests each pair of verifiers gets, unless `PEER_REQUESTS` says otherwise: fifty for each
+/// way to sign.
 const REQUESTS: usize = 1050;
 
 /// Random accounts among which the random requests are shared out.
@@ -57,8 +57,8 @@ async fn every_ordinary_request_satisfies_both_libraries_as_they_come() {
         Account::plain().register(verifier).await;
     }
     let draw = |dice: &mut Dice, method: Method, placement: Placement| {
-        // oauthlib decodes the parameters of a query or a form twice: it refuses a signature by PLAINTEXT there, its
-        // own too, if a secret needs escaping.
+        // oauthlib decodes the parameters of a query or a form twice: it refuses a signature by PLAINTEXT
+        // there, its own too, if a secret needs escaping.
         let account = if method == "PLAINTEXT" { Account::plain() } else { Account::well_known() };
         let account = if dice.once_in(2) { account } else { account.two_legged() };
         let draft = match placement {

@@ -105,7 +105,8 @@ async fn a_parameter_that_was_changed_after_signing_is_refused() {
     }
 }
 
-/// PLAINTEXT signs nothing (RFC 5849 §3.4.4): only the channel keeps a request as it was. What is checked is who sends it.
+/// PLAINTEXT signs nothing (RFC 5849 §3.4.4): only the channel keeps a request as it was. What is checked is
+/// who sends it.
 #[tokio::test]
 async fn plaintext_notices_a_changed_token_only() {
     for verifier in all() {
@@ -170,7 +171,8 @@ fn an_hour_slow(layer: OAuth1Layer) -> OAuth1Layer {
     layer.clock(Fixed(SystemTime::now() - Duration::from_secs(3600)))
 }
 
-/// All with an account that needs no escaping, so that the libraries as they come refuse nothing for their own reasons.
+/// All tests use an account that needs no escaping: oauthlib as it comes refuses others by PLAINTEXT in query
+/// and form, its own signatures too.
 fn layer_of(verifier: &Peer, account: &Account, method: Method, placement: Placement) -> OAuth1Layer {
     layer(verifier, account).signature_method(signature_method(method)).placement(placement)
 }
@@ -185,21 +187,18 @@ fn form() -> Draft {
     }
 }
 
+type Signed = Request<Full<Bytes>>;
+type Delivered = <HttpClient as Service<Signed>>::Response;
+type HttpError = <HttpClient as Service<Signed>>::Error;
+
 /// A client that changes a piece of the request, wherever it is, after it was signed.
 fn tampering(
     http: HttpClient,
     from: &'static str,
     to: &'static str,
-) -> impl Service<
-    Request<Full<Bytes>>,
-    Response = <HttpClient as Service<Request<Full<Bytes>>>>::Response,
-    Error = <HttpClient as Service<Request<Full<Bytes>>>>::Error,
-    Future: Send,
-> + Clone
-+ Send
-+ 'static {
+) -> impl Service<Signed, Response = Delivered, Error = HttpError, Future: Send> + Clone + Send + 'static {
     assert_eq!(from.len(), to.len(), "the length of the body stays as it was");
-    service_fn(move |request: Request<Full<Bytes>>| {
+    service_fn(move |request: Signed| {
         let http = http.clone();
         async move {
             let (mut head, body) = request.into_parts();
