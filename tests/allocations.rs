@@ -218,3 +218,23 @@ async fn watching_a_signed_request_allocates_nothing_beyond_its_signature() {
         }
     }
 }
+
+#[test]
+fn a_signature_over_up_to_16_parameters_allocates_the_header_value_alone() {
+    let credentials = Credentials::new("client", "client secret").token("token", "token secret");
+    let signer = Signer::new(credentials);
+    for parameters in 0..=16 {
+        let query: Vec<_> = (0..parameters).map(|number| format!("name{number}=value%20{number}")).collect();
+        let uri = format!("https://api.test/orders?{}", query.join("&"));
+        let sign = || {
+            let (mut head, ()) = request("https://api.test/").into_parts();
+            head.uri = uri.parse().unwrap();
+            let before = COUNT.get();
+            signer.sign_parts(&mut head, &[]).unwrap();
+            COUNT.get() - before
+        };
+        // The buffers of the thread grow once.
+        sign();
+        assert_eq!(sign(), 1, "{parameters} parameters");
+    }
+}
