@@ -94,10 +94,7 @@ impl Origin<'static> {
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(invalid("it has a user name"));
         }
-        // `Uri::port` is `None` for a port that is not a number, as if there were none.
-        let host = uri.host().unwrap_or_default();
-        let port = uri.authority().and_then(|authority| authority.as_str().strip_prefix(host));
-        if port.is_some_and(|port| !port.is_empty()) && uri.port_u16().is_none() {
+        if !has_sound_port(&uri) {
             return Err(invalid("its port is not a number up to 65535"));
         }
         if uri.path() != "/" && !uri.path().is_empty() || uri.query().is_some() || text.contains('#') {
@@ -245,9 +242,13 @@ impl Guard {
         let Some(https) = is_https(uri) else {
             return Err(Error::new(ErrorKind::RelativeUri).detail("only http and https URIs can be signed"));
         };
-        if !self.origins.allow(uri) {
+        if !has_sound_port(uri) || !self.origins.allow(uri) {
             if self.pass_foreign {
                 return Ok(Admission::Foreign);
+            }
+            if !has_sound_port(uri) {
+                let detail = "its port is not a number up to 65535";
+                return Err(Error::new(ErrorKind::ForeignOrigin).detail(detail));
             }
             let origin = Origin::of(uri).map(|origin| origin.to_string()).unwrap_or_default();
             return Err(Error::new(ErrorKind::ForeignOrigin).detail(origin));
@@ -276,6 +277,15 @@ fn is_https(uri: &Uri) -> Option<bool> {
         Some("http") => Some(false),
         _ => None,
     }
+}
+
+/// Whether the port is a number, or not written. `Uri::port_u16` is `None` for `:99999` as if there were none, and an HTTP
+/// client may read it in another way.
+fn has_sound_port(uri: &Uri) -> bool {
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    uri.port_u16().is_some()
+        || authority.ends_with(':')
+        || authority.ends_with(uri.host().unwrap_or_default())
 }
 
 fn default_port(https: bool) -> u16 {
@@ -320,8 +330,21 @@ mod tests {
             "https://api.example.com@evil.test/",
             "https://evil.test/?https://api.example.com",
             "https://api.example.com./",
+            "https://api.example.com:99999/",
+            "https://api.example.com:65979/",
         ] {
             assert_eq!(kind(&guard, uri), Err(ErrorKind::ForeignOrigin), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_port_that_is_no_number_is_no_origin_at_all() {
+        let guard = Guard::new(Origins::dangerously_any());
+        assert_eq!(kind(&guard, "https://api.example.com:99999/"), Err(ErrorKind::ForeignOrigin));
+        assert_eq!(kind(&guard, "https://[::1]:99999/"), Err(ErrorKind::ForeignOrigin));
+        for uri in ["https://api.example.com:/", "https://[::1]/", "https://[::1]:443/", "https://u@a.test/"]
+        {
+            assert_eq!(kind(&guard, uri), Ok(Admission::Absolute), "{uri}");
         }
     }
 
