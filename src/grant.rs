@@ -8,13 +8,20 @@
 //!
 //! To add one, implement [`TokenSource`](crate::token::TokenSource).
 
+mod authorization_code;
 mod client_credentials;
+mod device;
+mod extension;
+#[cfg(feature = "jwt")]
+mod jwt_bearer;
+mod password;
 mod refresh_token;
+mod saml2_bearer;
+#[cfg(feature = "jwt")]
+mod service_account;
 mod static_token;
-mod token_endpoint;
+mod token_exchange;
 
-pub use crate::protocol::oauth2::client_auth::ClientAuth;
 pub use client_credentials::ClientCredentials;
 pub use refresh_token::RefreshToken;
 pub use static_token::StaticToken;
-pub use token_endpoint::TokenEndpoint;

@@ -78,6 +78,7 @@
 mod future;
 mod layer;
 mod marker;
+mod placement;
 mod refusal;
 mod send;
 mod service;

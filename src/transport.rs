@@ -77,6 +77,51 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// An HTTP client that can call endpoints: every tower service is one that takes requests whose body can be made from
+/// [`Bytes`], and can be cloned. Nothing else implements it.
+///
+/// | `S` | has to be |
+/// |---|---|
+/// | the service | `Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static` |
+/// | its future, its error | `Send`, `Into<BoxError>` |
+/// | the request body `Q` | `From<Bytes> + Send + 'static` |
+/// | the response body `R` | `Body + Send + 'static`, with an error that is `Into<BoxError>` |
+pub trait HttpService<Q, R>: sealed::Sealed<Q, R> {}
+
+impl<S: sealed::Sealed<Q, R>, Q, R> HttpService<Q, R> for S {}
+
+mod sealed {
+    use super::*;
+
+    /// A client without its type; nobody else can look into it.
+    pub struct Erasure(pub(super) Arc<dyn Client>);
+
+    impl fmt::Debug for Erasure {
+        fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+            formatter.write_str("Erasure")
+        }
+    }
+
+    pub trait Sealed<Q, R> {
+        #[doc(hidden)]
+        fn erase(self) -> Erasure;
+    }
+
+    impl<S, Q, R> Sealed<Q, R> for S
+    where
+        S: Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        Q: From<Bytes> + Send + 'static,
+        R: Body + Send + 'static,
+        R::Error: Into<BoxError>,
+    {
+        fn erase(self) -> Erasure {
+            Erasure(Arc::new(Erased { service: Mutex::new(self), body: PhantomData }))
+        }
+    }
+}
+
 /// An HTTP client for endpoints.
 #[derive(Clone)]
 pub(crate) struct Transport {
@@ -90,15 +135,10 @@ impl Transport {
     /// Wraps a tower service; its type is erased here.
     pub(crate) fn new<S, Q, R>(service: S) -> Self
     where
-        S: Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        Q: From<Bytes> + Send + 'static,
-        R: Body + Send + 'static,
-        R::Error: Into<BoxError>,
+        S: HttpService<Q, R>,
     {
-        let client = Erased { service: Mutex::new(service), body: PhantomData };
-        Self { client: Arc::new(client), timeout: TIMEOUT, response_limit: RESPONSE_LIMIT, allow_http: false }
+        let client = service.erase().0;
+        Self { client, timeout: TIMEOUT, response_limit: RESPONSE_LIMIT, allow_http: false }
     }
 
     pub(crate) fn timeout(&mut self, timeout: Duration) {
@@ -156,11 +196,11 @@ impl fmt::Debug for Transport {
     }
 }
 
-type Exchange = Pin<Box<dyn Future<Output = Result<Response<Bytes>, ReadError>> + Send>>;
-
 trait Client: Send + Sync {
     fn send(&self, request: Request<Bytes>, limit: usize) -> Exchange;
 }
+
+type Exchange = Pin<Box<dyn Future<Output = Result<Response<Bytes>, ReadError>> + Send>>;
 
 /// The mutex is there because services are `Send` and need not be `Sync`; it is held only to clone.
 struct Erased<S, Q, R> {

@@ -1,22 +1,16 @@
 //! The client credentials grant (RFC 6749 §4.4).
 
-use bytes::Bytes;
-use http::Request;
-use http::Response;
-use http_body::Body;
-use tower::BoxError;
-use tower::Service;
-
+use crate::endpoint::ClientAuth;
+use crate::endpoint::TokenEndpoint;
+use crate::endpoint::push_scope;
 use crate::error::ConfigError;
 use crate::error::Error;
-use crate::grant::ClientAuth;
-use crate::grant::TokenEndpoint;
-use crate::grant::token_endpoint::push_scope;
 use crate::protocol::oauth2::form::Form;
 use crate::token::AccessScope;
 use crate::token::SourceRequest;
 use crate::token::Token;
 use crate::token::TokenSource;
+use crate::transport::HttpService;
 
 /// A service that acts for itself (RFC 6749 §4.4): asks for a new token whenever one is wanted.
 ///
@@ -50,12 +44,7 @@ impl ClientCredentials {
     /// [`ConfigError::InvalidEndpoint`] when `url` is not an absolute http or https URL.
     pub fn new<S, Q, R>(url: &str, auth: ClientAuth, http: S) -> Result<Self, ConfigError>
     where
-        S: Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        Q: From<Bytes> + Send + 'static,
-        R: Body + Send + 'static,
-        R::Error: Into<BoxError>,
+        S: HttpService<Q, R>,
     {
         TokenEndpoint::new(url, auth, http).map(Self::at)
     }

@@ -1,5 +1,12 @@
-//! OAuth 2 as bytes: what goes to a token endpoint, and what comes back. No I/O, no async.
+//! OAuth 2 as bytes: what goes to the endpoints of an authorization server, and what comes back. No I/O, no async.
 
-pub(crate) mod client_auth;
+pub(crate) mod authorize;
+pub(crate) mod challenge;
+pub(crate) mod device;
 pub(crate) mod form;
+#[cfg(feature = "jwt")]
+pub(crate) mod jwt;
+pub(crate) mod metadata;
+pub(crate) mod pkce;
+pub(crate) mod request;
 pub(crate) mod response;

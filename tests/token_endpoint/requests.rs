@@ -6,8 +6,8 @@ use http::header::CONTENT_TYPE;
 use tower_oauth::ClientAuth;
 use tower_oauth::ClientCredentials;
 use tower_oauth::ErrorKind;
+use tower_oauth::endpoint::TokenEndpoint;
 use tower_oauth::grant::RefreshToken;
-use tower_oauth::grant::TokenEndpoint;
 use tower_oauth::token::AccessScope;
 
 use crate::Endpoint;

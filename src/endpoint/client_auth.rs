@@ -6,9 +6,11 @@ use http::HeaderMap;
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 
+use crate::error::Error;
 use crate::protocol::oauth2::form::Form;
 use crate::protocol::oauth2::form::form_encode;
 use crate::secret::Secret;
+use crate::transport::Endpoint;
 
 /// How a client proves who it is: a value that edits the form and the headers of a request to a token endpoint.
 ///
@@ -58,31 +60,35 @@ impl ClientAuth {
         &self.client_id
     }
 
-    /// Adds the proof to a request.
-    pub(crate) fn apply(&self, form: &mut Form, headers: &mut HeaderMap) {
+    /// Adds the proof to a request to `endpoint`; gives the secrets that are in it and not in the form, which have to be
+    /// taken out of what the server says.
+    ///
+    /// It is async because a proof may have to be made elsewhere, such as by a key management service.
+    pub(super) async fn apply(
+        &self,
+        _endpoint: &Endpoint,
+        form: &mut Form,
+        headers: &mut HeaderMap,
+    ) -> Result<Vec<Secret>, Error> {
         match &self.method {
-            Method::None => form.push("client_id", &*self.client_id),
+            Method::None => {
+                form.push("client_id", &*self.client_id);
+                Ok(Vec::new())
+            }
             Method::Post { secret } => {
                 form.push("client_id", &*self.client_id);
                 form.push_secret("client_secret", secret);
+                Ok(Vec::new())
             }
             Method::Basic { secret, encoded } => {
-                let value = format!("Basic {}", self.basic_value(secret, *encoded).expose());
+                let pair = self.basic_value(secret, *encoded);
                 // Base64 is always a valid value.
-                if let Ok(mut value) = HeaderValue::try_from(value) {
+                if let Ok(mut value) = HeaderValue::try_from(format!("Basic {}", pair.expose())) {
                     value.set_sensitive(true);
                     headers.insert(AUTHORIZATION, value);
                 }
+                Ok(vec![secret.clone(), pair])
             }
-        }
-    }
-
-    /// The secrets of a request, to be taken out of what the server says: its own, and what was made of it.
-    pub(crate) fn secrets(&self) -> Vec<Secret> {
-        match &self.method {
-            Method::None => Vec::new(),
-            Method::Post { secret } => vec![secret.clone()],
-            Method::Basic { secret, encoded } => vec![secret.clone(), self.basic_value(secret, *encoded)],
         }
     }
 
@@ -103,7 +109,8 @@ mod tests {
 
     fn applied(auth: &ClientAuth) -> (String, Option<String>) {
         let (mut form, mut headers) = (Form::default(), HeaderMap::new());
-        auth.apply(&mut form, &mut headers);
+        let endpoint = Endpoint::parse("https://auth.test/token").unwrap();
+        tokio_test::block_on(auth.apply(&endpoint, &mut form, &mut headers)).unwrap();
         let header = headers.get(AUTHORIZATION).map(|value| {
             assert!(value.is_sensitive());
             let encoded = value.to_str().unwrap().strip_prefix("Basic ").unwrap().to_owned();

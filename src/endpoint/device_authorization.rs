@@ -1,0 +1,1 @@
+//! The device authorization endpoint (RFC 8628 §3.1).

@@ -1,0 +1,1 @@
+//! Finds the endpoints of an issuer (RFC 8414, OpenID Connect Discovery).

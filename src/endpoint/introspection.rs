@@ -1,0 +1,1 @@
+//! The introspection endpoint (RFC 7662).

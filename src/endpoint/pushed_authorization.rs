@@ -1,0 +1,1 @@
+//! The pushed authorization request endpoint (RFC 9126).

@@ -1,0 +1,1 @@
+//! The registration endpoint (RFC 7591).

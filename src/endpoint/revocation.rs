@@ -1,0 +1,1 @@
+//! The revocation endpoint (RFC 7009).

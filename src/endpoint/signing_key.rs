@@ -1,0 +1,1 @@
+//! Keys that sign assertions: in memory, or elsewhere.

@@ -1,0 +1,1 @@
+//! The JWT bearer grant (RFC 7523 §2.1).

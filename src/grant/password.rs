@@ -1,0 +1,1 @@
+//! The resource owner password credentials grant (RFC 6749 §4.3).

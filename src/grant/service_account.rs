@@ -1,0 +1,1 @@
+//! Google's service accounts, from their JSON file.

@@ -1,0 +1,1 @@
+//! Where on a request the token goes.

@@ -1,0 +1,1 @@
+//! Authorization requests and responses (RFC 6749 §4.1, RFC 9207).

@@ -1,0 +1,1 @@
+//! JSON Web Tokens as assertions (RFC 7519, RFC 7523 §3).

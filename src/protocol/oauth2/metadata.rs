@@ -1,0 +1,1 @@
+//! The metadata of an authorization server (RFC 8414 §2).

@@ -1,0 +1,1 @@
+//! How a token request is written: its method, its body, and the names of its parameters.
