@@ -172,9 +172,12 @@ impl Transport {
                     let detail = format!("the limit is {} bytes", self.response_limit);
                     failed(ErrorKind::ResponseTooLarge).detail(detail)
                 }
-                // What goes wrong in a layer of ours on the way keeps its kind: a re-entrant client above all.
+                // What goes wrong in a layer or client of ours on the way keeps its kind: a re-entrant client above all.
                 ReadError::Failed(error) => match Error::find(&*error) {
                     Some(ours) if ours.kind() == ErrorKind::Reentrant => ours.clone(),
+                    Some(ours) if matches!(ours.kind(), ErrorKind::Timeout | ErrorKind::Transport) => {
+                        ours.clone().at(endpoint.shown())
+                    }
                     _ => failed(ErrorKind::Transport).caused_by(error),
                 },
             })?;

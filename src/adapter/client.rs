@@ -22,8 +22,15 @@ use tower::Service;
 use tower_http::set_header::SetRequestHeader;
 use tower_http::timeout::ResponseBodyTimeout;
 
+use crate::adapter::ClientCertificate;
+use crate::adapter::Proxy;
 use crate::adapter::RequestBody;
 use crate::adapter::ResponseBody;
+use crate::adapter::RootCertificates;
+use crate::adapter::connect::Bounded;
+use crate::adapter::connect::Route;
+use crate::adapter::tls;
+use crate::adapter::tls::Trust;
 use crate::error::ConfigError;
 use crate::error::Error;
 use crate::error::ErrorKind;
@@ -33,7 +40,7 @@ const RESPONSE_TIMEOUT: Duration = Duration::from_secs(30);
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const AGENT: &str = concat!("tower-oauth/", env!("CARGO_PKG_VERSION"));
 
-type Hyper = legacy::Client<HttpsConnector<HttpConnector>, RequestBody>;
+type Hyper = legacy::Client<Bounded<HttpsConnector<Route>>, RequestBody>;
 type Inner = SetRequestHeader<ResponseBodyTimeout<Hyper>, HeaderValue>;
 
 /// A client with the defaults of [`ClientBuilder`].
@@ -71,15 +78,38 @@ pub struct Client {
 ///
 /// | what | default |
 /// |---|---|
-/// | [`connect_timeout`](Self::connect_timeout) | 10 s |
+/// | [`connect_timeout`](Self::connect_timeout) | 10 s for the name, TCP, the proxy and TLS |
 /// | [`response_timeout`](Self::response_timeout) | 30 s until the head of the response |
 /// | [`body_timeout`](Self::body_timeout) | 30 s without a byte of the body |
 /// | [`user_agent`](Self::user_agent) | `tower-oauth/` and the version |
-/// | certificates | Mozilla's list, as compiled in |
+/// | [`root_certificates`](Self::root_certificates) | Mozilla's list, as compiled in |
+/// | [`client_certificate`](Self::client_certificate) | none |
+/// | [`proxy`](Self::proxy) | none, whatever the environment says |
 /// | cryptography | *ring*, for this client alone: no process-wide default is set |
+///
+/// ```
+/// use tower_oauth::adapter::{ClientBuilder, ClientCertificate, Proxy, RootCertificates};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/certificates"))?;
+/// let http = ClientBuilder::new()
+///     .root_certificates(RootCertificates::none().pem(&std::fs::read("authority.pem")?)?)
+///     .client_certificate(ClientCertificate::from_pem(
+///         &std::fs::read("client.pem")?,
+///         &std::fs::read("client.key")?,
+///     )?)
+///     .proxy(Proxy::new("http://proxy.example.com:3128")?)
+///     .build();
+/// # let _ = http;
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct ClientBuilder {
+    trust: Trust,
+    client_certificate: Option<ClientCertificate>,
+    proxy: Option<Proxy>,
     connect_timeout: Duration,
     response_timeout: Duration,
     body_timeout: Duration,
@@ -90,6 +120,9 @@ impl ClientBuilder {
     /// The defaults.
     pub fn new() -> Self {
         Self {
+            trust: Trust::Roots(RootCertificates::mozilla()),
+            client_certificate: None,
+            proxy: None,
             connect_timeout: CONNECT_TIMEOUT,
             response_timeout: RESPONSE_TIMEOUT,
             body_timeout: BODY_TIMEOUT,
@@ -97,7 +130,33 @@ impl ClientBuilder {
         }
     }
 
-    /// The longest time to connect.
+    /// Whom the client trusts to say who a server is.
+    pub fn root_certificates(mut self, roots: RootCertificates) -> Self {
+        self.trust = Trust::Roots(roots);
+        self
+    }
+
+    /// Takes any certificate of any server for good, expired ones and those for other names too, so that whoever is on the
+    /// way can read and change everything, tokens and secrets above all. For tests; [`RootCertificates::none`] with the
+    /// certificate of the test's own authority is better there too.
+    pub fn dangerously_accept_any_certificate(mut self) -> Self {
+        self.trust = Trust::Anybody;
+        self
+    }
+
+    /// How the client proves who it is in TLS, to servers that ask.
+    pub fn client_certificate(mut self, certificate: ClientCertificate) -> Self {
+        self.client_certificate = Some(certificate);
+        self
+    }
+
+    /// Goes through a proxy, except to this machine.
+    pub fn proxy(mut self, proxy: Proxy) -> Self {
+        self.proxy = Some(proxy);
+        self
+    }
+
+    /// The longest time until there is a connection: with the name, TCP, the proxy's tunnel and TLS.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
@@ -130,16 +189,17 @@ impl ClientBuilder {
         let mut tcp = HttpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(self.connect_timeout));
-        // Named here, because rustls panics when it has to choose between two providers of a process.
-        let provider = rustls::crypto::ring::default_provider();
-        let inner = HttpsConnectorBuilder::new()
-            .with_provider_and_webpki_roots(provider)
-            .map(|builder| builder.https_or_http().enable_all_versions().wrap_connector(tcp))
-            .map(|connector| {
+        let route = Route::new(tcp, self.proxy);
+        let inner = tls::configuration(self.trust, self.client_certificate)
+            .map(|configuration| {
+                let connector = HttpsConnectorBuilder::new()
+                    .with_tls_config(configuration)
+                    .https_or_http()
+                    .enable_all_versions()
+                    .wrap_connector(route);
                 let hyper = legacy::Client::builder(TokioExecutor::new())
                     .pool_timer(TokioTimer::new())
-                    .build::<_, RequestBody>(connector);
+                    .build::<_, RequestBody>(Bounded::new(connector, self.connect_timeout));
                 let timed = ResponseBodyTimeout::new(hyper, self.body_timeout);
                 SetRequestHeader::if_not_present(timed, USER_AGENT, self.user_agent)
             })

@@ -20,6 +20,13 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A token, or a header that goes with it, cannot be put where it was to go.
+    InvalidPlacement {
+        /// The name of the header, scheme or parameter as given.
+        name: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A list of origins is empty.
     NoOrigins,
     /// A text cannot be the value of a header.
@@ -34,10 +41,24 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A proxy cannot be used.
+    InvalidProxy {
+        /// Its URL as given.
+        proxy: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A private key cannot be read.
     UnreadableKey {
         /// What was found in its place; nothing of the key itself.
         found: String,
+    },
+    /// A certificate, or the private key of one, cannot be used.
+    UnusableCertificate {
+        /// What it was to be.
+        what: &'static str,
+        /// What is wrong with it; nothing of a key.
+        reason: String,
     },
 }
 
@@ -51,6 +72,11 @@ impl fmt::Display for ConfigError {
             Self::InvalidParameter { name, reason } => {
                 write!(formatter, "the OAuth parameter `{}` cannot be sent: {reason}", name.escape_debug())
             }
+            Self::InvalidPlacement { name, reason } => write!(
+                formatter,
+                "nothing can be put on requests under the name `{}`: {reason}; see `oauth2::Placement` for what can",
+                name.escape_debug()
+            ),
             Self::NoOrigins => formatter.write_str(
                 "the list of origins is empty, so nothing could ever be sent; name at least one origin",
             ),
@@ -63,6 +89,15 @@ impl fmt::Display for ConfigError {
                 "`{endpoint}` cannot be used as an endpoint: {reason}; write an absolute URL such as \
                  `https://auth.example.com/token`"
             ),
+            Self::InvalidProxy { proxy, reason } => {
+                write!(formatter, "`{proxy}` cannot be used as a proxy: {reason}; write `http://host:port`")
+            }
+            Self::UnusableCertificate { what, reason } => {
+                write!(
+                    formatter,
+                    "the {what} cannot be used: {reason}; give PEM (`-----BEGIN …`), or DER where it is taken"
+                )
+            }
             Self::UnreadableKey { found } => write!(
                 formatter,
                 "this is not an RSA private key that can be used, but {found}; give one without a password, as PKCS#8 \
