@@ -83,6 +83,7 @@ mod refusal;
 mod send;
 mod service;
 
+pub use crate::protocol::oauth2::placement::Placement;
 pub use future::ResponseFuture;
 pub use layer::OAuth2Layer;
 pub use marker::ForceRefresh;

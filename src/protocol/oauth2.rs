@@ -8,5 +8,6 @@ pub(crate) mod form;
 pub(crate) mod jwt;
 pub(crate) mod metadata;
 pub(crate) mod pkce;
+pub(crate) mod placement;
 pub(crate) mod request;
 pub(crate) mod response;
