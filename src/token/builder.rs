@@ -37,7 +37,7 @@ use crate::token::settings::Settings;
 /// | [`chance`](Self::chance) | the thread's random numbers | |
 pub struct TokenManagerBuilder {
     source: BoxTokenSource,
-    store: BoxTokenStore,
+    store: Option<BoxTokenStore>,
     clock: SharedClock,
     settings: Settings,
     persist_failure: PersistFailure,
@@ -60,7 +60,7 @@ impl TokenManagerBuilder {
     pub(super) fn new(source: impl TokenSource) -> Self {
         Self {
             source: BoxTokenSource::new(source),
-            store: BoxTokenStore::new(MemoryStore::new()),
+            store: None,
             clock: SharedClock::default(),
             settings: Settings::default(),
             persist_failure: PersistFailure::default(),
@@ -68,9 +68,10 @@ impl TokenManagerBuilder {
         }
     }
 
-    /// Where grants are kept; in memory by default, and gone with the process.
+    /// Where grants are kept; by default in a [`MemoryStore`], bounded by [`max_keys`](Self::max_keys), and gone with
+    /// the process.
     pub fn store(mut self, store: impl TokenStore) -> Self {
-        self.store = BoxTokenStore::new(store);
+        self.store = Some(BoxTokenStore::new(store));
         self
     }
 
@@ -175,6 +176,7 @@ impl TokenManagerBuilder {
     /// The manager.
     pub fn build(self) -> TokenManager {
         let Self { source, store, clock, settings, persist_failure, observer } = self;
+        let store = store.unwrap_or_else(|| BoxTokenStore::new(MemoryStore::bounded(settings.max_keys)));
         TokenManager::new(source, store, clock, settings, persist_failure, observer)
     }
 }

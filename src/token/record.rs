@@ -1,6 +1,7 @@
 //! What the store keeps of one grant.
 
 use std::fmt;
+use std::ops::Not;
 use std::time::Duration;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
@@ -27,6 +28,8 @@ pub struct Record {
     refresh_token: Option<Secret>,
     refresh_expires_at: Option<SystemTime>,
     tokens: Vec<(AccessScope, Token)>,
+    /// Whether it goes back to a login, and not to a source that can begin anew by itself.
+    from_login: bool,
 }
 
 impl Record {
@@ -91,7 +94,13 @@ impl Record {
             refresh_token: token.refresh_token().cloned(),
             refresh_expires_at: token.refresh_expires_at(),
             tokens: vec![(scope, token.without_refresh_token())],
+            from_login: true,
         }
+    }
+
+    /// Whether nothing is lost with it but a token request: its source can get the same again, without a user.
+    pub(super) fn is_replaceable(&self) -> bool {
+        self.refresh_token.is_none() && !self.from_login
     }
 
     /// The record after an exchange: `token` replaces the one for `scope`, and its refresh token, if it has one, the
@@ -111,7 +120,13 @@ impl Record {
     pub(super) fn with_refresh_token_of(before: Option<&Self>, token: &Token) -> Self {
         let mut next = match before {
             Some(before) => before.clone(),
-            None => Self { generation: 0, refresh_token: None, refresh_expires_at: None, tokens: Vec::new() },
+            None => Self {
+                generation: 0,
+                refresh_token: None,
+                refresh_expires_at: None,
+                tokens: Vec::new(),
+                from_login: false,
+            },
         };
         next.generation = next.generation.saturating_add(1);
         if let Some(refresh_token) = token.refresh_token().filter(|token| !token.is_empty()) {
@@ -146,6 +161,8 @@ struct Stored {
     refresh_expires_at: Option<i64>,
     #[serde(default)]
     tokens: Vec<StoredToken>,
+    #[serde(default, skip_serializing_if = "Not::not")]
+    from_login: bool,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -179,6 +196,7 @@ impl Stored {
                 .map(|token| Zeroizing::new(token.expose().to_owned())),
             refresh_expires_at: record.refresh_expires_at.map(to_millis),
             tokens: record.tokens().map(|(scope, token)| StoredToken::of(scope, token)).collect(),
+            from_login: record.from_login,
         }
     }
 
@@ -188,6 +206,7 @@ impl Stored {
             refresh_token: self.refresh_token.map(|token| Secret::new(token.as_str())),
             refresh_expires_at: self.refresh_expires_at.map(from_millis),
             tokens: self.tokens.into_iter().map(StoredToken::into_token).collect(),
+            from_login: self.from_login,
         }
     }
 }
@@ -290,9 +309,10 @@ mod tests {
             .with_refresh_token("r")
             .with_scope(["read"])
             .with_extra("instance_url", "https://x.test");
-        let record = Record::after_exchange(None, &scope, token);
-        let json = record.to_json();
-        assert_eq!(Record::from_json(json.expose()).unwrap(), record);
+        for record in [Record::after_exchange(None, &scope, token.clone()), Record::login(3, scope, token)] {
+            let json = record.to_json();
+            assert_eq!(Record::from_json(json.expose()).unwrap(), record);
+        }
     }
 
     #[test]
