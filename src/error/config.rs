@@ -53,6 +53,16 @@ pub enum ConfigError {
         /// What was found in its place; nothing of the key itself.
         found: String,
     },
+    /// A service account cannot be read from its file.
+    InvalidServiceAccount {
+        /// What is wrong with the file; nothing of the key in it.
+        reason: String,
+    },
+    /// A key cannot sign JWTs.
+    UnusableSigningKey {
+        /// What was found in its place; nothing of the key itself.
+        found: String,
+    },
     /// A certificate, or the private key of one, cannot be used.
     UnusableCertificate {
         /// What it was to be.
@@ -102,6 +112,15 @@ impl fmt::Display for ConfigError {
                 formatter,
                 "this is not an RSA private key that can be used, but {found}; give one without a password, as PKCS#8 \
                  (`BEGIN PRIVATE KEY`) or PKCS#1 (`BEGIN RSA PRIVATE KEY`), in PEM or DER"
+            ),
+            Self::InvalidServiceAccount { reason } => write!(
+                formatter,
+                "this is not the file of a service account that can be used: {reason}; download a new key in JSON form"
+            ),
+            Self::UnusableSigningKey { found } => write!(
+                formatter,
+                "this is not a private key that can sign a JWT as asked, but {found}; give an RSA key of 2048 bits or more, \
+                 an EC key (P-256, P-384) or an Ed25519 key, without a password, in PEM or DER, or as a JWK"
             ),
         }
     }

@@ -24,8 +24,8 @@ enum Value {
 }
 
 impl Form {
-    pub(crate) fn new(grant_type: &'static str) -> Self {
-        Self(vec![("grant_type".into(), Value::Plain(grant_type.to_owned()))])
+    pub(crate) fn new(grant_type: impl Into<String>) -> Self {
+        Self(vec![("grant_type".into(), Value::Plain(grant_type.into()))])
     }
 
     pub(crate) fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
@@ -35,6 +35,14 @@ impl Form {
     /// Adds a value that must not be seen, and that is taken out of whatever the server says of it.
     pub(crate) fn push_secret(&mut self, name: impl Into<Cow<'static, str>>, value: &Secret) {
         self.0.push((name.into(), Value::Secret(value.clone())));
+    }
+
+    /// The first value of this name, secret or not.
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| match value {
+            Value::Plain(value) => value.as_str(),
+            Value::Secret(secret) => secret.expose(),
+        })
     }
 
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {

@@ -13,7 +13,6 @@ use crate::protocol::oauth1::signature::SigningKey;
 mod aws_lc;
 mod der;
 mod key;
-mod pem;
 #[cfg(feature = "rsa")]
 mod rust_crypto;
 
@@ -155,6 +154,7 @@ fn signing_key(key: &RsaPrivateKey, hash: Hash) -> SigningKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::pem;
 
     #[cfg(feature = "rsa")]
     const SHORT: &str = include_str!("../../../../tests/oauth1_rsa/keys/rsa1024.pem");

@@ -9,9 +9,9 @@ use crate::protocol::oauth1::signature::rsa::Hash;
 #[cfg(feature = "aws-lc-rs")]
 use crate::protocol::oauth1::signature::rsa::aws_lc;
 use crate::protocol::oauth1::signature::rsa::der;
-use crate::protocol::oauth1::signature::rsa::pem;
 #[cfg(feature = "rsa")]
 use crate::protocol::oauth1::signature::rsa::rust_crypto;
+use crate::protocol::pem;
 
 /// Bits of a modulus. RFC 8017 has no limits; below lies what is broken, above what takes seconds.
 const LONGEST: usize = 8192;

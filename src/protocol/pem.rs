@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use zeroize::Zeroizing;
 
-use crate::protocol::oauth1::signature::rsa::der::ENCRYPTED;
+use crate::protocol::der::ENCRYPTED;
 
 /// How every block begins.
 const BEGIN: &[u8] = b"-----BEGIN ";
@@ -16,13 +16,13 @@ struct Block<'a> {
 }
 
 /// Whether a block begins anywhere in `text`.
-pub(super) fn is_pem(text: &[u8]) -> bool {
+pub(crate) fn is_pem(text: &[u8]) -> bool {
     position(text, BEGIN).is_some()
 }
 
 /// The binary form of the key in `text`, or what was found instead. Lines of any length will do, and a text that lost
 /// its line breaks in an environment variable too.
-pub(super) fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, &'static str> {
+pub(crate) fn decode(text: &[u8]) -> Result<Zeroizing<Vec<u8>>, &'static str> {
     let blocks: Vec<_> = Blocks(text).collect();
     let is_private_key = |block: &&Block<'_>| block.label.ends_with(b"PRIVATE KEY");
     let Some(block) = blocks.iter().find(is_private_key).or(blocks.first()) else {
