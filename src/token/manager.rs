@@ -173,6 +173,12 @@ impl TokenManager {
         }
     }
 
+    /// How many keys are in memory, with what scope: at most [`max_keys`](TokenManagerBuilder::max_keys) and those that
+    /// are in use.
+    pub fn keys_in_memory(&self) -> usize {
+        self.0.keyed.len()
+    }
+
     /// Starts no more refreshes, and waits up to `grace` for those that are under way, and for tokens that are on their
     /// way into the store. Gives the number of tasks that were abandoned. Tokens that are still valid are given out
     /// until they end; then requests fail with [`ErrorKind::ShutDown`].
