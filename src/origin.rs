@@ -171,7 +171,7 @@ impl Origins {
         }
     }
 
-    fn allow(&self, uri: &Uri) -> bool {
+    pub(crate) fn allow(&self, uri: &Uri) -> bool {
         match &self.0 {
             Allowed::One(origin) => origin.is_origin_of(uri),
             Allowed::Several(origins) => origins.iter().any(|origin| origin.is_origin_of(uri)),

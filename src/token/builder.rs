@@ -10,10 +10,13 @@ use crate::token::BoxTokenSource;
 use crate::token::BoxTokenStore;
 use crate::token::Event;
 use crate::token::TokenManager;
+use crate::token::TokenRevocation;
 use crate::token::TokenSource;
 use crate::token::TokenStore;
 use crate::token::event::Observer;
+use crate::token::manager::Parts;
 use crate::token::memory::MemoryStore;
+use crate::token::revocation::BoxTokenRevocation;
 use crate::token::settings::Settings;
 
 /// Builds a [`TokenManager`]. Everything but the source and the store has a default:
@@ -24,6 +27,8 @@ use crate::token::settings::Settings;
 /// | [`hard_leeway`](Self::hard_leeway) | 10 s, at most a tenth of the life | before its end a token is no longer sent |
 /// | [`assumed_lifetime`](Self::assumed_lifetime) | none: it never ends | life of a token whose server does not say |
 /// | [`refresh_deadline`](Self::refresh_deadline) | 30 s | longest time of one exchange, and of the wait for the grant's turn before it |
+/// | [`attempts`](Self::attempts) | 3 | exchanges that one refresh makes at most |
+/// | [`reuse_window`](Self::reuse_window) | none | how long a refresh token whose exchange was never answered may be presented again |
 /// | [`wait_timeout`](Self::wait_timeout) | 35 s | longest time that a caller waits for a token |
 /// | [`back_off`](Self::back_off) | 200 ms to 30 s | pause after a failure: random, doubling; `Retry-After` is its least, up to an hour |
 /// | [`configuration_pause`](Self::configuration_pause) | 60 s | pause after the server refused the client itself |
@@ -31,7 +36,8 @@ use crate::token::settings::Settings;
 /// | [`cool_down`](Self::cool_down) | 1 s to 60 s | least time between two refreshes that refused tokens cause, doubling |
 /// | [`persist_patience`](Self::persist_patience) | 1 s | how long a failing store is tried before the token is used all the same |
 /// | [`persist_failure`](Self::persist_failure) | [`PersistFailure::ServeFromMemory`] | what happens then |
-/// | [`lease_ttl`](Self::lease_ttl) | 60 s | how long a lease lasts unless it is renewed |
+/// | [`lease_ttl`](Self::lease_ttl) | 60 s, at most half of the reuse window (but at least 5 s) | how long a lease lasts unless it is renewed |
+/// | [`revocation`](Self::revocation) | none | who ends grants at the server |
 /// | [`max_keys`](Self::max_keys) | 10 000 | keys in memory; those that nobody uses leave first |
 /// | [`clock`](Self::clock) | the system's | |
 /// | [`chance`](Self::chance) | the thread's random numbers | |
@@ -40,9 +46,15 @@ pub struct TokenManagerBuilder {
     store: Option<BoxTokenStore>,
     clock: SharedClock,
     settings: Settings,
+    /// What was set; the default depends on the reuse window.
+    lease_ttl: Option<Duration>,
     persist_failure: PersistFailure,
+    revocation: Option<BoxTokenRevocation>,
     observer: Observer,
 }
+
+/// The shortest lease that is taken for a short reuse window.
+const SHORTEST_LEASE: Duration = Duration::from_secs(5);
 
 /// What happens when the store does not take a token that was just obtained.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -63,7 +75,9 @@ impl TokenManagerBuilder {
             store: None,
             clock: SharedClock::default(),
             settings: Settings::default(),
+            lease_ttl: None,
             persist_failure: PersistFailure::default(),
+            revocation: None,
             observer: Observer::default(),
         }
     }
@@ -112,6 +126,36 @@ impl TokenManagerBuilder {
         self
     }
 
+    /// How many exchanges one refresh makes at most, at least one: after a failure that may pass (no connection, no
+    /// answer, the statuses 408, 429 and 5xx) it pauses as [`back_off`](Self::back_off) says, or for as long as the server
+    /// asks, and tries again, as long as no more than half of the [`refresh_deadline`](Self::refresh_deadline) has gone.
+    pub fn attempts(mut self, attempts: u32) -> Self {
+        self.settings.attempts = attempts.max(1);
+        self
+    }
+
+    /// How long the server takes a refresh token that it has replaced already: look for "reuse interval", "leeway" or
+    /// "grace period" in its documentation.
+    ///
+    /// When an exchange is not answered, the server may or may not have replaced the refresh token. One that rotates
+    /// refresh tokens ends the whole grant when it sees a replaced one after this window, so from then on it is not
+    /// presented again, and somebody has to log in. The window is measured on the wall clock: a machine that was suspended
+    /// in the middle knows how late it is. With a window, each exchange is written down in the store before it is made, so
+    /// that after a crash another process can act on it.
+    ///
+    /// Without one (the default), a server that was seen to rotate counts as having none, and any other as one that does
+    /// not rotate. A request that certainly never reached the server may always be repeated.
+    pub fn reuse_window(mut self, window: Duration) -> Self {
+        self.settings.reuse_window = window;
+        self
+    }
+
+    /// Who ends grants at the server, for [`TokenManager::revoke`].
+    pub fn revocation(mut self, revocation: impl TokenRevocation) -> Self {
+        self.revocation = Some(BoxTokenRevocation::new(revocation));
+        self
+    }
+
     /// The longest time that a caller waits for a token. The refresh goes on without it.
     pub fn wait_timeout(mut self, timeout: Duration) -> Self {
         self.settings.wait_timeout = timeout;
@@ -155,9 +199,10 @@ impl TokenManagerBuilder {
         self
     }
 
-    /// How long a lease of a shared store lasts, unless it is renewed, which is done in time.
+    /// How long a lease of a shared store lasts, unless it is renewed, which is done in time. After a crash, others wait
+    /// for its end: with a [`reuse_window`](Self::reuse_window) it should be well below that.
     pub fn lease_ttl(mut self, ttl: Duration) -> Self {
-        self.settings.lease_ttl = ttl;
+        self.lease_ttl = Some(ttl);
         self
     }
 
@@ -175,9 +220,23 @@ impl TokenManagerBuilder {
 
     /// The manager.
     pub fn build(self) -> TokenManager {
-        let Self { source, store, clock, settings, persist_failure, observer } = self;
-        let store = store.unwrap_or_else(|| BoxTokenStore::new(MemoryStore::bounded(settings.max_keys)));
-        TokenManager::new(source, store, clock, settings, persist_failure, observer)
+        let mut settings = self.settings;
+        let window = settings.reuse_window;
+        if !window.is_zero() {
+            settings.lease_ttl = settings.lease_ttl.min((window / 2).max(SHORTEST_LEASE));
+        }
+        settings.lease_ttl = self.lease_ttl.unwrap_or(settings.lease_ttl);
+        let bounded = || BoxTokenStore::new(MemoryStore::bounded(settings.max_keys));
+        let store = self.store.unwrap_or_else(bounded);
+        TokenManager::new(Parts {
+            source: self.source,
+            store,
+            clock: self.clock,
+            settings,
+            persist_failure: self.persist_failure,
+            revocation: self.revocation,
+            observer: self.observer,
+        })
     }
 }
 

@@ -1,10 +1,5 @@
 //! One refresh: a task of its own, whose result everybody who waits for it gets.
 
-use std::convert::Infallible;
-use std::future::poll_fn;
-use std::panic::AssertUnwindSafe;
-use std::panic::catch_unwind;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -12,36 +7,38 @@ use std::time::SystemTime;
 
 use tokio::sync::Notify;
 use tokio::sync::SemaphorePermit;
+use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::secret::Secret;
 use crate::token::Event;
 use crate::token::Published;
 use crate::token::Reason;
 use crate::token::Record;
-use crate::token::SourceRequest;
 use crate::token::Token;
-use crate::token::TokenSource;
 use crate::token::TokenStore;
+use crate::token::exchange::Basis;
+use crate::token::exchange::Exchange;
+use crate::token::exchange::exchange;
+use crate::token::exchange::within_deadline;
 use crate::token::header_value;
 use crate::token::keyed::Entry;
+use crate::token::lease::Lease;
 use crate::token::manager::Shared;
 use crate::token::persist;
+use crate::token::persist::Change;
 use crate::token::persist::Draft;
 use crate::token::persist::Persisted;
 
-/// How often a lease that another process holds is asked for again.
-const LEASE_POLL: Duration = Duration::from_millis(50);
 /// How long, after an `invalid_grant`, a sibling is given to store what it got for the same refresh token.
 const SIBLING_TIME: Duration = Duration::from_secs(2);
 /// How often the store is looked at meanwhile.
 const SIBLING_POLL: Duration = Duration::from_millis(200);
 /// How often a flight begins again because the grant was replaced under it.
 const ROUNDS: usize = 3;
-/// How long giving a lease back may take; it ends by itself in any case.
-const RELEASE_TIME: Duration = Duration::from_secs(5);
 
 tokio::task_local! {
     /// The grant whose flight the running task is, by address.
@@ -81,20 +78,22 @@ pub(super) fn is_own_flight(entry: &Entry) -> bool {
 }
 
 /// The task: gets a token, and tells the entry and those who wait.
-pub(super) async fn run(mut landing: Landing, reason: Reason, delay: Duration) {
+pub(super) async fn run(mut landing: Landing, delay: Duration) {
     if !delay.is_zero() {
         sleep(delay).await;
     }
-    let (shared, entry) = (Arc::clone(&landing.shared), Arc::clone(&landing.entry));
+    let (shared, entry, reason) = (Arc::clone(&landing.shared), Arc::clone(&landing.entry), landing.reason);
     let flying = identity(&entry);
-    match FLYING.scope(flying, queue(&shared, &entry)).await {
-        Ok((_turn, lease)) => {
-            let outcome = FLYING.scope(flying, renew(&shared, &entry, reason, &lease)).await;
-            landing.land(reason, outcome);
+    match FLYING.scope(flying, queue(&shared, &entry, reason)).await {
+        Ok(Turn::Ours(_turn, lease)) => {
+            let work = lease.renewed_while(renew(&shared, &entry, reason));
+            let outcome = FLYING.scope(flying, work).await;
+            landing.land(outcome);
             // Only now, so that a store which is slow to take it back holds nobody up.
-            lease.release().await;
+            lease.end().await;
         }
-        Err(error) => landing.land(reason, Err(error)),
+        Ok(Turn::Needless(published)) => landing.land(Ok(Obtained { published, exchanged: false })),
+        Err(error) => landing.land(Err(error.into())),
     }
 }
 
@@ -104,16 +103,31 @@ struct Obtained {
     exchanged: bool,
 }
 
+/// Why a flight brought none.
+struct Failure {
+    error: Error,
+    /// Whether the grant was found to have ended.
+    died: bool,
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self { error, died: false }
+    }
+}
+
 /// Ends a flight, also one that panicked, was aborted, or whose runtime was shut down before it began.
 pub(super) struct Landing {
     shared: Arc<Shared>,
     entry: Arc<Entry>,
+    reason: Reason,
+    started: Instant,
     landed: bool,
 }
 
 impl Landing {
-    pub(super) fn new(shared: Arc<Shared>, entry: Arc<Entry>) -> Self {
-        Self { shared, entry, landed: false }
+    pub(super) fn new(shared: Arc<Shared>, entry: Arc<Entry>, reason: Reason) -> Self {
+        Self { shared, entry, reason, started: Instant::now(), landed: false }
     }
 
     /// Ends the flight before it began.
@@ -123,9 +137,10 @@ impl Landing {
         error
     }
 
-    fn land(&mut self, reason: Reason, outcome: Result<Obtained, Error>) {
+    fn land(&mut self, outcome: Result<Obtained, Failure>) {
         self.landed = true;
-        let key = self.entry.key.clone();
+        let (key, scope) = (self.entry.key.clone(), self.entry.scope.clone());
+        let (reason, elapsed) = (self.reason, self.started.elapsed());
         match outcome {
             Ok(Obtained { published, exchanged }) => {
                 let flight = self.entry.change(|state| {
@@ -135,11 +150,19 @@ impl Landing {
                 if let Some(flight) = flight {
                     flight.land(Ok(()));
                 }
-                self.shared.tell(Event::Refreshed { key, reason, exchanged });
+                self.shared.tell(match exchanged {
+                    true => Event::Refreshed { key, scope, reason, elapsed },
+                    false => Event::Adopted { key, scope, reason, elapsed },
+                });
             }
-            Err(error) => {
+            Err(Failure { error, died }) => {
                 if self.fail(&error) {
-                    self.shared.tell(Event::RefreshFailed { key, reason, error });
+                    let failed = error.clone();
+                    let owner = key.clone();
+                    self.shared.tell(Event::RefreshFailed { key, scope, reason, error, elapsed });
+                    if died {
+                        self.shared.tell(Event::Died { key: owner, error: failed });
+                    }
                 }
             }
         }
@@ -147,9 +170,9 @@ impl Landing {
 
     /// Says whether the error matters: when a login came meanwhile, those who wait look again.
     fn fail(&self, error: &Error) -> bool {
-        let now = self.shared.clock.now();
+        let (now, chance) = (self.shared.clock.now(), self.shared.settings.chance());
         let (matters, flight) = self.entry.change(|state| {
-            let matters = state.slot.fail(error, now, &self.shared.settings);
+            let matters = state.slot.fail(error, now, chance, &self.shared.settings);
             (matters, state.flight.take())
         });
         if let Some(flight) = flight {
@@ -167,97 +190,105 @@ impl Drop for Landing {
     }
 }
 
+/// What the wait for a grant's turn ends with.
+enum Turn<'a> {
+    /// The right to exchange it.
+    Ours(Option<SemaphorePermit<'a>>, Lease),
+    /// What another process exchanged meanwhile.
+    Needless(Published),
+}
+
 /// Waits until nobody else exchanges this grant, neither here nor in another process.
 async fn queue<'a>(
     shared: &'a Arc<Shared>,
     entry: &'a Arc<Entry>,
-) -> Result<(Option<SemaphorePermit<'a>>, Lease<'a>), Error> {
+    reason: Reason,
+) -> Result<Turn<'a>, Error> {
     let queue = async {
-        // Closing the semaphore is nobody's business, so there always is a permit.
-        let turn = entry.grant.turn.acquire().await.ok();
-        Ok((turn, Lease::take(shared, entry).await?))
+        let turn = entry.grant.take_turn().await;
+        let mut lease = Lease::new(shared, entry);
+        while !lease.is_granted().await? {
+            lease.wait().await;
+            // Whoever has the lease may have stored what is wanted here. If not, or if that cannot be seen, its end is
+            // waited for.
+            if let Ok(stored) = shared.store.load(&entry.key).await {
+                if let Some(published) = adopt(shared, entry, stored.as_ref(), reason) {
+                    return Ok(Turn::Needless(published));
+                }
+            }
+        }
+        Ok(Turn::Ours(turn, lease))
     };
     within_deadline(shared, "waiting for its turn", queue).await?
 }
 
 /// Gets a token from the store, or else from the source into the store; begins again when the grant is replaced
 /// meanwhile.
-async fn renew(
-    shared: &Arc<Shared>,
-    entry: &Arc<Entry>,
-    reason: Reason,
-    lease: &Lease<'_>,
-) -> Result<Obtained, Error> {
+async fn renew(shared: &Arc<Shared>, entry: &Arc<Entry>, reason: Reason) -> Result<Obtained, Failure> {
     persist::retry_leftover(shared, entry).await?;
     for _ in 0..ROUNDS {
         let stored = within_deadline(shared, "loading the grant", shared.store.load(&entry.key)).await??;
-        let expected = stored.as_ref().map(Record::generation);
-        let base = persist::newest(entry, stored);
-        if let Some(published) = adopt(shared, entry, base.as_ref(), reason) {
+        let basis = persist::basis(entry, stored);
+        if let Some(published) = adopt(shared, entry, basis.record.as_ref(), reason) {
             return Ok(Obtained { published, exchanged: false });
         }
-        let generation = base.as_ref().map(Record::generation);
-        if let Some(error) = entry.change(|state| state.slot.spend(generation)) {
-            return Err(error);
+        let refresh_token = basis.record.as_ref().and_then(Record::refresh_token).cloned();
+        if let Some(error) = known_death(entry, &basis, refresh_token.as_ref()) {
+            return Err(error.into());
         }
-        match exchange(shared, entry, base.clone(), reason, lease).await {
-            Ok(token) => {
-                if let Some(published) = keep(shared, entry, expected, base, token).await? {
-                    return Ok(Obtained { published, exchanged: true });
-                }
+        let kept = match exchange(shared, entry, basis, reason).await? {
+            Exchange::Token(token, basis) => keep(shared, entry, basis, token, Change::Token).await?,
+            Exchange::WithoutRefreshToken(token, basis) => {
+                keep(shared, entry, basis, token, Change::Anew).await?
             }
-            Err(error) => {
-                let is_spent = error.kind() == ErrorKind::ReauthorizationRequired
-                    && base.is_some_and(|base| base.refresh_token().is_some());
-                if !(is_spent && is_replaced(shared, entry, generation).await) {
-                    return Err(error);
+            Exchange::Died(error) => {
+                let Some(refresh_token) = refresh_token else {
+                    return Err(Failure { error, died: true });
+                };
+                if is_replaced(shared, entry, &refresh_token).await {
+                    continue;
                 }
+                entry.grant.ledger().bury(&refresh_token, &error);
+                return Err(Failure { error, died: true });
             }
+            Exchange::Changed => continue,
+        };
+        if let Some(published) = kept {
+            return Ok(Obtained { published, exchanged: true });
         }
     }
-    Err(Error::new(ErrorKind::Store).detail("the grant was replaced again and again meanwhile"))
+    Err(Error::new(ErrorKind::Store).detail("the grant was replaced again and again meanwhile").into())
 }
 
-/// Asks the source. It has its full time, however long the turn was waited for: an exchange that is cut short may have
-/// rotated the refresh token already.
-async fn exchange(
-    shared: &Arc<Shared>,
-    entry: &Arc<Entry>,
-    base: Option<Record>,
-    reason: Reason,
-    lease: &Lease<'_>,
-) -> Result<Token, Error> {
-    let started = shared.clock.now();
-    let request = SourceRequest::new(entry.key.clone(), entry.scope.clone(), base.map(Arc::new), reason);
-    let token = lease.renewed_while(shared.source.token(request));
-    Ok(within_deadline(shared, "the exchange", token).await??.stamped(started))
+/// Why the grant cannot be exchanged, if that is known: its refresh token was refused for good, whatever it was to bring;
+/// or, without one, the source failed for good when it was asked before for the same.
+fn known_death(entry: &Entry, basis: &Basis, refresh_token: Option<&Secret>) -> Option<Error> {
+    let generation = basis.record.as_ref().map(Record::generation);
+    let died = entry.change(|state| state.slot.spend(generation));
+    match refresh_token {
+        Some(refresh_token) => entry.grant.ledger().death_of(refresh_token),
+        None => died,
+    }
 }
 
-/// Whether the refresh token of this generation was refused only because a sibling had spent it. The sibling may not
-/// have stored its successor yet, so the store is looked at for a moment.
-async fn is_replaced(shared: &Shared, entry: &Entry, generation: Option<u64>) -> bool {
+/// Whether this refresh token was refused only because a sibling had spent it. The sibling may not have stored its
+/// successor yet, so a store that others use is looked at for a moment.
+async fn is_replaced(shared: &Shared, entry: &Entry, refresh_token: &Secret) -> bool {
     let replaced = async {
         loop {
             if let Ok(stored) = shared.store.load(&entry.key).await {
-                if persist::newest(entry, stored).as_ref().map(Record::generation) != generation {
-                    return;
+                let newest = persist::basis(entry, stored).record;
+                if newest.as_ref().and_then(Record::refresh_token) != Some(refresh_token) {
+                    return true;
+                }
+                if !shared.store.is_shared() {
+                    return false;
                 }
             }
             sleep(SIBLING_POLL).await;
         }
     };
-    timeout(SIBLING_TIME, replaced).await.is_ok()
-}
-
-/// What `work` gives, unless it takes too long.
-async fn within_deadline<T>(
-    shared: &Shared,
-    what: &'static str,
-    work: impl Future<Output = T>,
-) -> Result<T, Error> {
-    let deadline = shared.settings.flight_deadline;
-    let late = |_| Error::new(ErrorKind::Timeout).detail(format!("{what} took longer than {deadline:?}"));
-    timeout(deadline, work).await.map_err(late)
+    timeout(SIBLING_TIME, replaced).await.unwrap_or(false)
 }
 
 /// Takes what the store holds, if somebody else put a good token there meanwhile.
@@ -276,9 +307,9 @@ fn adopt(shared: &Shared, entry: &Entry, record: Option<&Record>, reason: Reason
 async fn keep(
     shared: &Arc<Shared>,
     entry: &Arc<Entry>,
-    expected: Option<u64>,
-    base: Option<Record>,
+    basis: Basis,
     token: Token,
+    change: Change,
 ) -> Result<Option<Published>, Error> {
     // The new refresh token, if there is one, is stored even when the access token is of no use: the old one is spent.
     let usable = check(shared, entry, &token);
@@ -287,7 +318,8 @@ async fn keep(
             return Err(error.clone());
         }
     }
-    let draft = Draft::new(expected, base, entry.scope.clone(), token.clone(), usable.is_ok());
+    let change = if usable.is_ok() { change } else { Change::RefreshTokenAlone };
+    let draft = Draft::new(basis, entry.scope.clone(), token.clone(), change);
     let persisted = persist::persist(shared, entry, draft).await?;
     usable?;
     let Persisted::Kept { generation } = persisted else {
@@ -329,67 +361,6 @@ fn dampen(published: &mut Published, last: Option<&Published>, now: SystemTime) 
     };
     if last.is_some_and(|last| last.same_access_token(&published.token) || ends_no_later(last)) {
         published.times.soft = published.times.hard;
-    }
-}
-
-/// The sole right, among all processes that share the store, to exchange a grant.
-struct Lease<'a> {
-    shared: &'a Arc<Shared>,
-    entry: &'a Arc<Entry>,
-    owner: String,
-    released: bool,
-}
-
-impl<'a> Lease<'a> {
-    /// Asks until it is granted.
-    async fn take(shared: &'a Arc<Shared>, entry: &'a Arc<Entry>) -> Result<Self, Error> {
-        let lease =
-            Self { shared, entry, owner: format!("{:032x}", rand::random::<u128>()), released: false };
-        while !shared.store.lease(&entry.key, &lease.owner, shared.settings.lease_ttl).await? {
-            sleep(LEASE_POLL).await;
-        }
-        Ok(lease)
-    }
-
-    /// Extends the lease as long as `exchange` runs, and does not hold it up whatever the store does.
-    async fn renewed_while<T>(&self, exchange: impl Future<Output = T>) -> T {
-        let (mut renewals, mut exchange) = (pin!(self.renewals()), pin!(exchange));
-        let mut go_on = true;
-        poll_fn(|context| {
-            // A store that panics must not take the exchange with it.
-            go_on = go_on && catch_unwind(AssertUnwindSafe(|| renewals.as_mut().poll(context))).is_ok();
-            exchange.as_mut().poll(context)
-        })
-        .await
-    }
-
-    async fn renewals(&self) -> Infallible {
-        let ttl = self.shared.settings.lease_ttl;
-        loop {
-            sleep((ttl / 3).max(LEASE_POLL)).await;
-            // A lease that is lost is no reason to drop an exchange that is under way: the swap of generations decides.
-            let _ = self.shared.store.renew(&self.entry.key, &self.owner, ttl).await;
-        }
-    }
-
-    async fn release(mut self) {
-        // It ends by itself if this fails.
-        let _ = timeout(RELEASE_TIME, self.shared.store.release(&self.entry.key, &self.owner)).await;
-        self.released = true;
-    }
-}
-
-impl Drop for Lease<'_> {
-    fn drop(&mut self) {
-        if self.released {
-            return;
-        }
-        let (shared, key, owner) =
-            (Arc::clone(self.shared), self.entry.key.clone(), std::mem::take(&mut self.owner));
-        // After a panic, others should not have to wait for the lease to end by itself; if no task can be had, they do.
-        let _ = self.shared.tasks.spawn(async move {
-            let _ = timeout(RELEASE_TIME, shared.store.release(&key, &owner)).await;
-        });
     }
 }
 

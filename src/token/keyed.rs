@@ -17,11 +17,13 @@ use arc_swap::ArcSwap;
 use arc_swap::ArcSwapOption;
 use arc_swap::Guard;
 use tokio::sync::Semaphore;
+use tokio::sync::SemaphorePermit;
 
 use crate::token::AccessScope;
 use crate::token::Published;
 use crate::token::TokenKey;
 use crate::token::flight::Flight;
+use crate::token::ledger::Ledger;
 use crate::token::persist::Draft;
 use crate::token::slot::Slot;
 
@@ -55,11 +57,14 @@ pub(super) struct State {
 /// All that belongs to one key: what makes exchanges of one grant take turns.
 pub(super) struct Grant {
     /// One permit: the right to exchange.
-    pub(super) turn: Semaphore,
+    turn: Semaphore,
     /// A record that the store would not take yet.
     unpersisted: Mutex<Option<Draft>>,
     /// One permit: the duty to store it.
     pub(super) storing: Semaphore,
+    /// Who holds the lease until that is done.
+    kept_lease: Mutex<Option<String>>,
+    ledger: Mutex<Ledger>,
     entries: Mutex<Vec<Weak<Entry>>>,
 }
 
@@ -156,6 +161,12 @@ impl Grant {
         entries.iter().filter_map(Weak::upgrade).collect()
     }
 
+    /// Waits until nobody else in this process exchanges this grant.
+    pub(super) async fn take_turn(&self) -> Option<SemaphorePermit<'_>> {
+        // Closing the semaphore is nobody's business, so there always is a permit.
+        self.turn.acquire().await.ok()
+    }
+
     /// The highest generation that this process knows of; 0 when there is none.
     pub(super) fn generation(&self) -> u64 {
         let unpersisted = self.unpersisted().as_ref().map(Draft::generation);
@@ -170,11 +181,23 @@ impl Grant {
         self.unpersisted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The owner of a lease that outlives its flight, until what the flight brought is stored.
+    pub(super) fn kept_lease(&self) -> MutexGuard<'_, Option<String>> {
+        self.kept_lease.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What is known of the refresh token.
+    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn new() -> Self {
         Self {
             turn: Semaphore::new(1),
             unpersisted: Mutex::new(None),
             storing: Semaphore::new(1),
+            kept_lease: Mutex::new(None),
+            ledger: Mutex::default(),
             entries: Mutex::new(Vec::new()),
         }
     }
@@ -294,6 +317,7 @@ impl Keyed {
                         let is_refused = state.slot.last().is_some_and(|(_, is_refused)| is_refused);
                         (state.slot.is_idle(now), is_refused)
                     });
+                    let is_refused = is_refused || !entry.grant.ledger().is_empty();
                     (is_idle, !is_refused, Reverse(entry.used.load(Ordering::Relaxed)))
                 })
                 .map(|(place, (_, entry))| (place, entry.key.clone()))

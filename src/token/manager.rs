@@ -23,6 +23,8 @@ use crate::token::Token;
 use crate::token::TokenKey;
 use crate::token::TokenManagerBuilder;
 use crate::token::TokenSource;
+use crate::token::TokenStore;
+use crate::token::ending;
 use crate::token::event::Observer;
 use crate::token::flight;
 use crate::token::flight::Flight;
@@ -31,6 +33,7 @@ use crate::token::keyed::Entry;
 use crate::token::keyed::Found;
 use crate::token::keyed::Keyed;
 use crate::token::persist;
+use crate::token::revocation::BoxTokenRevocation;
 use crate::token::settings::Settings;
 use crate::token::slot::Decision;
 use crate::token::tasks;
@@ -57,11 +60,23 @@ pub(super) struct Shared {
     pub(super) clock: SharedClock,
     pub(super) settings: Settings,
     pub(super) persist_failure: PersistFailure,
+    pub(super) revocation: Option<BoxTokenRevocation>,
     observer: Observer,
     pub(super) tasks: Tasks,
     keyed: Keyed,
     serial: AtomicU64,
     alive: Weak<Alive>,
+}
+
+/// What a manager is made of.
+pub(super) struct Parts {
+    pub(super) source: BoxTokenSource,
+    pub(super) store: BoxTokenStore,
+    pub(super) clock: SharedClock,
+    pub(super) settings: Settings,
+    pub(super) persist_failure: PersistFailure,
+    pub(super) revocation: Option<BoxTokenRevocation>,
+    pub(super) observer: Observer,
 }
 
 /// The token of one key and scope, as a layer holds on to it.
@@ -110,7 +125,12 @@ impl TokenManager {
 
     /// The token of `key` that could be sent right now, from memory: nothing is loaded, fetched or waited for.
     pub fn peek(&self, key: &TokenKey) -> Option<Token> {
-        let entry = self.0.keyed.get(key, &AccessScope::new())?;
+        self.peek_for(key, &AccessScope::new())
+    }
+
+    /// Like [`peek`](Self::peek), for the token that is good for `scope`.
+    pub fn peek_for(&self, key: &TokenKey, scope: &AccessScope) -> Option<Token> {
+        let entry = self.0.keyed.get(key, scope)?;
         entry.served(self.0.clock.now())?.as_deref().map(|published| published.token.clone())
     }
 
@@ -135,6 +155,7 @@ impl TokenManager {
         let identity = self.identity(key, scope);
         published.generation = persist::login(shared, &identity.0, token).await?;
         let published = Arc::new(published);
+        shared.tell(Event::LoggedIn { key: key.clone() });
         for entry in identity.0.grant.entries() {
             let waited_for = entry.change(|state| {
                 if entry.scope == *scope {
@@ -158,8 +179,72 @@ impl TokenManager {
     /// # Errors
     /// As [`token`](Self::token).
     pub async fn refresh(&self, key: &TokenKey) -> Result<Token, Error> {
-        let identity = self.identity(key, &AccessScope::new());
+        self.refresh_for(key, &AccessScope::new()).await
+    }
+
+    /// Like [`refresh`](Self::refresh), for the token that is good for `scope`.
+    ///
+    /// # Errors
+    /// As [`token`](Self::token).
+    pub async fn refresh_for(&self, key: &TokenKey, scope: &AccessScope) -> Result<Token, Error> {
+        let identity = self.identity(key, scope);
         Ok(self.acquire_another(&identity).await?.token.clone())
+    }
+
+    /// Ends the grant of `key` at the server, as the builder's [`revocation`](TokenManagerBuilder::revocation) does it, and
+    /// forgets it here: those who wait for its token get an error, and so do later requests, until somebody logs in again.
+    /// A source that needs no login gets a new token when it is asked.
+    ///
+    /// The grant is forgotten in any case. Other processes notice when they next look into the store, which they do when
+    /// their access token ends or is refused; a server ends access tokens together with the refresh token if it can.
+    ///
+    /// # Errors
+    /// [`ErrorKind::MissingEndpoint`] without a revocation; what the server or the way to it failed with: the grant is
+    /// forgotten, and may be alive there. The store's error when it could not be deleted: then `revoke` should be called
+    /// again.
+    pub async fn revoke(&self, key: &TokenKey) -> Result<(), Error> {
+        ending::end(&self.0, &self.identity(key, &AccessScope::new()).0, true).await
+    }
+
+    /// Forgets the grant of `key`, as [`revoke`](Self::revoke) does, and leaves it alive at the server.
+    ///
+    /// # Errors
+    /// The store's error, when it could not be deleted.
+    pub async fn forget(&self, key: &TokenKey) -> Result<(), Error> {
+        ending::end(&self.0, &self.identity(key, &AccessScope::new()).0, false).await
+    }
+
+    /// Whether `key` has a token that can be sent, or a refresh token to get one with: if not, somebody has to log in, where
+    /// the source needs that. Memory is asked, then the store, never the server.
+    ///
+    /// # Errors
+    /// The store's error.
+    pub async fn authorized(&self, key: &TokenKey) -> Result<bool, Error> {
+        let now = self.0.clock.now();
+        if self.0.keyed.entries(key).iter().any(|entry| entry.served(now).is_some()) {
+            return Ok(true);
+        }
+        let entry = self.identity(key, &AccessScope::new()).0;
+        let stored = self.0.store.load(key).await?;
+        let Some(record) = persist::basis(&entry, stored).record else {
+            return Ok(false);
+        };
+        let is_good = |token: &Token| {
+            let is_refused = entry.grant.entries().iter().any(|entry| {
+                entry.look(|state| {
+                    state
+                        .slot
+                        .last()
+                        .is_some_and(|(last, rejected)| rejected && last.same_access_token(token))
+                })
+            });
+            !is_refused && self.0.settings.times(token).hard.is_none_or(|hard| now < hard)
+        };
+        let renewable = record.refresh_token().is_some_and(|refresh_token| {
+            entry.grant.ledger().death_of(refresh_token).is_none()
+                && record.refresh_expires_at().is_none_or(|end| now < end)
+        });
+        Ok(renewable || record.tokens().any(|(_, token)| is_good(token)))
     }
 
     /// Says that `token` is no longer good, if it is still the current one of `key`: it is not given out again, and the
@@ -189,14 +274,8 @@ impl TokenManager {
 
 /// What the layers use.
 impl TokenManager {
-    pub(super) fn new(
-        source: BoxTokenSource,
-        store: BoxTokenStore,
-        clock: SharedClock,
-        settings: Settings,
-        persist_failure: PersistFailure,
-        observer: Observer,
-    ) -> Self {
+    pub(super) fn new(parts: Parts) -> Self {
+        let Parts { source, store, clock, settings, persist_failure, revocation, observer } = parts;
         let keyed = Keyed::new(settings.max_keys);
         let alive = Arc::new(Alive);
         let shared = Shared {
@@ -205,6 +284,7 @@ impl TokenManager {
             clock,
             settings,
             persist_failure,
+            revocation,
             observer,
             tasks: Tasks::default(),
             keyed,
@@ -308,10 +388,10 @@ impl TokenManager {
         };
         // Held before the task exists: the flight may have landed by the time `spawn` returns.
         let flight = entry.change(|state| state.flight.get_or_insert_default().clone());
-        let landing = Landing::new(Arc::clone(&self.0), Arc::clone(entry));
+        let landing = Landing::new(Arc::clone(&self.0), Arc::clone(entry), reason);
         let spawned = match self.0.tasks.closed() {
             Some(error) => Err(landing.abandon(error)),
-            None => self.0.tasks.spawn(flight::run(landing, reason, delay)),
+            None => self.0.tasks.spawn(flight::run(landing, delay)),
         };
         match published {
             Some(published) => Ok(Ok(published)),

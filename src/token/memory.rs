@@ -130,6 +130,11 @@ impl TokenStore for MemoryStore {
         }
         Ok(is_that_one)
     }
+
+    /// Whether there is a clone that somebody else may have given to another manager.
+    fn is_shared(&self) -> bool {
+        Arc::strong_count(&self.0) > 1
+    }
 }
 
 #[cfg(test)]
@@ -155,7 +160,7 @@ mod tests {
     }
 
     fn login(token: Token) -> Record {
-        Record::login(0, AccessScope::new(), token)
+        Record::login(0, false, AccessScope::new(), token)
     }
 
     #[test]

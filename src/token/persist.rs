@@ -16,7 +16,10 @@ use crate::token::Record;
 use crate::token::Swap;
 use crate::token::Token;
 use crate::token::TokenStore;
+use crate::token::exchange::Basis;
 use crate::token::keyed::Entry;
+use crate::token::lease;
+use crate::token::ledger::Ledger;
 use crate::token::manager::Shared;
 
 /// How long one attempt to store may take; a store that does not answer counts as one that fails.
@@ -29,15 +32,22 @@ const LAST_ATTEMPTS: usize = 5;
 /// A change that is on its way into the store.
 #[derive(Clone)]
 pub(super) struct Draft {
-    /// The generation that the store is believed to hold.
-    expected: Option<u64>,
-    /// The record that the exchange started from.
-    base: Option<Record>,
+    basis: Basis,
     scope: AccessScope,
     token: Token,
-    /// Whether the access token is worth keeping, and not the refresh token alone.
-    with_access_token: bool,
+    change: Change,
     record: Record,
+}
+
+/// What a new token does to the record.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Change {
+    /// It takes the place of the one before, and so does its refresh token.
+    Token,
+    /// Its refresh token does; the access token is of no use.
+    RefreshTokenAlone,
+    /// It begins a grant anew: the refresh token before goes, whether or not it brings another.
+    Anew,
 }
 
 /// What became of a draft.
@@ -52,16 +62,9 @@ pub(super) enum Persisted {
 }
 
 impl Draft {
-    pub(super) fn new(
-        expected: Option<u64>,
-        base: Option<Record>,
-        scope: AccessScope,
-        token: Token,
-        with_access_token: bool,
-    ) -> Self {
-        let mut draft = Self { expected, record: empty(&token), base, scope, token, with_access_token };
-        draft.rebuild(draft.base.clone());
-        draft
+    pub(super) fn new(basis: Basis, scope: AccessScope, token: Token, change: Change) -> Self {
+        let record = change.made_to(basis.record.as_ref(), &scope, &token);
+        Self { basis, scope, token, change, record }
     }
 
     /// Of the record that is to be stored.
@@ -70,18 +73,18 @@ impl Draft {
     }
 
     /// Puts the change on top of another record.
-    fn rebuild(&mut self, onto: Option<Record>) {
-        self.record = if self.with_access_token {
-            Record::after_exchange(onto.as_ref(), &self.scope, self.token.clone())
-        } else {
-            Record::with_refresh_token_of(onto.as_ref(), &self.token)
-        };
+    fn rebuild(&mut self, onto: Option<&Record>) {
+        self.record = self.change.made_to(onto, &self.scope, &self.token);
     }
 
     /// Whether what is stored now comes from the same login, so that the change still has a place in it.
     fn belongs_to(&self, stored: Option<&Record>) -> bool {
-        let refresh_token = |record: Option<&Record>| record.and_then(Record::refresh_token).cloned();
-        if refresh_token(stored) != refresh_token(self.base.as_ref()) {
+        let lineage = &self.basis.lineage;
+        let is_of_it = match stored.and_then(Record::refresh_token) {
+            Some(refresh_token) => lineage.contains(refresh_token),
+            None => lineage.is_empty(),
+        };
+        if !is_of_it {
             return false;
         }
         let access_token =
@@ -90,7 +93,20 @@ impl Draft {
         let stored = stored.and_then(access_token);
         self.token.refresh_token().is_some()
             || stored.is_none()
-            || stored == self.base.as_ref().and_then(access_token)
+            || stored == self.basis.record.as_ref().and_then(access_token)
+    }
+}
+
+impl Change {
+    fn made_to(self, before: Option<&Record>, scope: &AccessScope, token: &Token) -> Record {
+        match self {
+            Self::Token => Record::after_exchange(before, scope, token.clone()),
+            Self::RefreshTokenAlone => Record::with_refresh_token_of(before, token),
+            Self::Anew => {
+                let before = before.map(Record::without_refresh_token);
+                Record::after_exchange(before.as_ref(), scope, token.clone())
+            }
+        }
     }
 }
 
@@ -109,10 +125,6 @@ impl Drop for Held<'_> {
     }
 }
 
-fn empty(token: &Token) -> Record {
-    Record::with_refresh_token_of(None, token)
-}
-
 /// Stores a login in the place of all that was there; gives the generation of its record.
 pub(super) async fn login(shared: &Shared, entry: &Entry, token: Token) -> Result<u64, Error> {
     let mut stored = shared.store.load(&entry.key).await?;
@@ -120,10 +132,20 @@ pub(super) async fn login(shared: &Shared, entry: &Entry, token: Token) -> Resul
         let expected = stored.as_ref().map(Record::generation);
         // Later than what is in memory as well: the store may have been wiped, or not take what memory holds.
         let before = entry.grant.generation().max(expected.unwrap_or(0));
-        let record = Record::login(before, entry.scope.clone(), token.clone());
-        match shared.store.compare_and_swap(&entry.key, expected, &record).await? {
+        let rotates = stored.as_ref().is_some_and(Record::rotates);
+        let record = Record::login(before, rotates, entry.scope.clone(), token.clone());
+        let swap = match shared.store.compare_and_swap(&entry.key, expected, &record).await {
+            Ok(swap) => swap,
+            Err(error) => match shared.store.load(&entry.key).await {
+                // It arrived, and only the answer was lost.
+                Ok(Some(stored)) if stored.is_same_write(&record) => Swap::Stored,
+                _ => return Err(error),
+            },
+        };
+        match swap {
             Swap::Stored => {
                 entry.grant.unpersisted().take();
+                *entry.grant.ledger() = Ledger::default();
                 return Ok(record.generation());
             }
             Swap::Conflict(other) => stored = other,
@@ -132,13 +154,22 @@ pub(super) async fn login(shared: &Shared, entry: &Entry, token: Token) -> Resul
     Err(contended())
 }
 
-/// The newest record there is: the stored one, or one that the store would not take yet.
-pub(super) fn newest(entry: &Entry, stored: Option<Record>) -> Option<Record> {
-    let leftover = entry.grant.unpersisted().as_ref().map(|draft| draft.record.clone());
-    match (stored, leftover) {
-        (Some(stored), Some(leftover)) if leftover.generation() <= stored.generation() => Some(stored),
-        (stored, leftover) => leftover.or(stored),
+/// What an exchange starts from: the stored record, or one that the store would not take yet.
+pub(super) fn basis(entry: &Entry, stored: Option<Record>) -> Basis {
+    let expected = stored.as_ref().map(Record::generation);
+    let leftover = entry.grant.unpersisted().clone();
+    let leftover = leftover.filter(|draft| stored.is_none() || draft.belongs_to(stored.as_ref()));
+    let Some(mut draft) = leftover else {
+        let lineage = stored.iter().filter_map(Record::refresh_token).cloned().collect();
+        return Basis { expected, lineage, record: stored };
+    };
+    if stored.is_some() && expected != draft.basis.expected {
+        draft.rebuild(stored.as_ref());
     }
+    let mut lineage = draft.basis.lineage;
+    lineage.extend(draft.record.refresh_token().cloned());
+    lineage.dedup();
+    Basis { expected, lineage, record: Some(draft.record) }
 }
 
 /// Tries once more to store what the store would not take before.
@@ -203,19 +234,19 @@ pub(super) async fn persist(
 /// One attempt; conflicts with changes that leave the login alone are resolved on the way.
 async fn store(shared: &Shared, entry: &Entry, draft: &mut Draft) -> Result<Persisted, Error> {
     for _ in 0..CONFLICTS {
-        let swap = shared.store.compare_and_swap(&entry.key, draft.expected, &draft.record);
+        let swap = shared.store.compare_and_swap(&entry.key, draft.basis.expected, &draft.record);
         let swap = timeout(STORE_TIME, swap).await.map_err(|_| {
             Error::new(ErrorKind::Store).detail(format!("it did not answer within {STORE_TIME:?}"))
         })?;
         match swap? {
             Swap::Stored => return Ok(Persisted::Kept { generation: draft.generation() }),
-            Swap::Conflict(stored) if stored.as_ref() == Some(&draft.record) => {
+            Swap::Conflict(Some(stored)) if stored.is_same_write(&draft.record) => {
                 // The write before this one arrived, and only its answer was lost.
                 return Ok(Persisted::Kept { generation: draft.generation() });
             }
             Swap::Conflict(stored) if draft.belongs_to(stored.as_ref()) => {
-                draft.expected = stored.as_ref().map(Record::generation);
-                draft.rebuild(stored);
+                draft.basis.expected = stored.as_ref().map(Record::generation);
+                draft.rebuild(stored.as_ref());
             }
             Swap::Conflict(_) => return Ok(Persisted::Superseded),
         }
@@ -228,21 +259,27 @@ fn contended() -> Error {
 }
 
 /// Stores what [`persist`] could not, however long it takes, as long as somebody has the manager.
-async fn store_later(shared: Arc<Shared>, entry: Arc<Entry>, mut attempt: u32) {
+///
+/// Meanwhile the lease of the flight is kept, so that no other process spends the refresh token that the store has.
+pub(super) async fn store_later(shared: Arc<Shared>, entry: Arc<Entry>, attempt: u32) {
     // One task for each grant is enough: it takes the newest draft each time.
     let Ok(_duty) = entry.grant.storing.try_acquire() else {
         return;
     };
+    lease::kept_while(&shared, &entry, store_until_taken(&shared, &entry, attempt)).await;
+}
+
+async fn store_until_taken(shared: &Arc<Shared>, entry: &Arc<Entry>, mut attempt: u32) {
     let mut last_attempts = 0;
     while last_attempts < LAST_ATTEMPTS {
         last_attempts += usize::from(shared.is_orphaned());
-        sleep(pause(&shared, attempt)).await;
+        sleep(pause(shared, attempt)).await;
         attempt = attempt.saturating_add(1);
         let Some(mut draft) = entry.grant.unpersisted().clone() else {
             return;
         };
-        if let Ok(persisted) = store(&shared, &entry, &mut draft).await {
-            settle(&shared, &entry, &draft, &persisted);
+        if let Ok(persisted) = store(shared, entry, &mut draft).await {
+            settle(shared, entry, &draft, &persisted);
         }
     }
 }

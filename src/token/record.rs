@@ -9,6 +9,8 @@ use std::time::UNIX_EPOCH;
 use serde::Deserialize;
 use serde::Serialize;
 use serde_json::Value;
+use sha2::Digest;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -19,6 +21,8 @@ use crate::token::Token;
 
 /// The version that [`Record::to_json`] writes.
 const VERSION: u32 = 1;
+/// How many access tokens one record keeps; the oldest leave.
+const TOKENS: usize = 100;
 
 /// What the store keeps under one [`TokenKey`](super::TokenKey): at most one refresh token, the access tokens that were
 /// obtained with it, and a generation that grows by one with every change.
@@ -27,9 +31,22 @@ pub struct Record {
     generation: u64,
     refresh_token: Option<Secret>,
     refresh_expires_at: Option<SystemTime>,
+    rotates: bool,
+    intent: Option<Intent>,
     tokens: Vec<(AccessScope, Token)>,
     /// Whether it goes back to a login, and not to a source that can begin anew by itself.
     from_login: bool,
+}
+
+/// Says, before a refresh token that rotates is presented, that it is about to be: whoever finds this after a crash
+/// knows that it may be spent, and since when.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Intent {
+    /// Of the record whose refresh token was to be presented.
+    generation: u64,
+    /// Of that refresh token.
+    fingerprint: u64,
+    started_at: SystemTime,
 }
 
 impl Record {
@@ -46,6 +63,18 @@ impl Record {
     /// When the refresh token ends, where the server said so.
     pub fn refresh_expires_at(&self) -> Option<SystemTime> {
         self.refresh_expires_at
+    }
+
+    /// Whether the server was seen to rotate refresh tokens: to give another one for the one it was given.
+    pub fn rotates(&self) -> bool {
+        self.rotates
+    }
+
+    /// Since when an exchange of the refresh token may be under way, or was cut short by a crash; `None` when none is,
+    /// and where no [`reuse_window`](super::TokenManagerBuilder::reuse_window) is declared.
+    pub fn intent_at(&self) -> Option<SystemTime> {
+        let fingerprint = self.refresh_token.as_ref().map(fingerprint);
+        self.intent.filter(|intent| Some(intent.fingerprint) == fingerprint).map(|intent| intent.started_at)
     }
 
     /// The access token that was asked for with `scope`.
@@ -88,11 +117,15 @@ impl Record {
 /// How the manager makes records.
 impl Record {
     /// The record after a login: nothing of the one before remains, except that generations go on after `generation`.
-    pub(super) fn login(generation: u64, scope: AccessScope, token: Token) -> Self {
+    ///
+    /// What was seen of the server (`rotates`) stays true.
+    pub(super) fn login(generation: u64, rotates: bool, scope: AccessScope, token: Token) -> Self {
         Self {
             generation: generation.saturating_add(1),
             refresh_token: token.refresh_token().cloned(),
             refresh_expires_at: token.refresh_expires_at(),
+            rotates,
+            intent: None,
             tokens: vec![(scope, token.without_refresh_token())],
             from_login: true,
         }
@@ -112,6 +145,12 @@ impl Record {
         let has_ended =
             |token: &Token| token.expires_at().is_some_and(|end| now.is_some_and(|now| end <= now));
         next.tokens.retain(|(of, token)| of != scope && !has_ended(token));
+        // The ones that never end are not kept without bound either.
+        while next.tokens.len() >= TOKENS {
+            let oldest = next.tokens.iter().enumerate().min_by_key(|(_, (_, token))| token.obtained_at());
+            let Some((place, _)) = oldest else { break };
+            next.tokens.remove(place);
+        }
         next.tokens.push((scope.clone(), token.without_refresh_token()));
         next
     }
@@ -124,17 +163,61 @@ impl Record {
                 generation: 0,
                 refresh_token: None,
                 refresh_expires_at: None,
+                rotates: false,
+                intent: None,
                 tokens: Vec::new(),
                 from_login: false,
             },
         };
         next.generation = next.generation.saturating_add(1);
+        next.intent = None;
         if let Some(refresh_token) = token.refresh_token().filter(|token| !token.is_empty()) {
+            next.rotates |= next.refresh_token.as_ref().is_some_and(|before| before != refresh_token);
             next.refresh_token = Some(refresh_token.clone());
             next.refresh_expires_at = token.refresh_expires_at();
         }
         next
     }
+
+    /// The record that says that its refresh token is about to be presented.
+    pub(super) fn with_intent(&self, now: SystemTime) -> Self {
+        let mut next = self.clone();
+        next.generation = next.generation.saturating_add(1);
+        next.intent = self.refresh_token.as_ref().map(|refresh_token| Intent {
+            generation: self.generation,
+            fingerprint: fingerprint(refresh_token),
+            // As it is read again.
+            started_at: from_millis(to_millis(now)),
+        });
+        next
+    }
+
+    /// The record that says that the server answered.
+    pub(super) fn without_intent(&self) -> Self {
+        Self { generation: self.generation.saturating_add(1), intent: None, ..self.clone() }
+    }
+
+    /// The same without its refresh token, for a source that can begin anew.
+    pub(super) fn without_refresh_token(&self) -> Self {
+        Self { refresh_token: None, refresh_expires_at: None, intent: None, ..self.clone() }
+    }
+
+    /// Whether both are the same write of the same manager; a store may round times, and order what has no order.
+    pub(super) fn is_same_write(&self, other: &Self) -> bool {
+        let tokens = |record: &Self| -> Vec<(AccessScope, Secret)> {
+            record.tokens().map(|(scope, token)| (scope.clone(), token.access_token().clone())).collect()
+        };
+        self.generation == other.generation
+            && self.refresh_token == other.refresh_token
+            && self.intent_at() == other.intent_at()
+            && tokens(self) == tokens(other)
+    }
+}
+
+/// Tells one refresh token from another, and does not say what it is.
+fn fingerprint(refresh_token: &Secret) -> u64 {
+    let digest = Sha256::digest(refresh_token.expose());
+    digest.iter().take(8).fold(0, |fingerprint, byte| fingerprint << 8 | u64::from(*byte))
 }
 
 impl fmt::Debug for Record {
@@ -144,6 +227,8 @@ impl fmt::Debug for Record {
             .field("generation", &self.generation)
             .field("refresh_token", &self.refresh_token)
             .field("refresh_expires_at", &self.refresh_expires_at)
+            .field("rotates", &self.rotates)
+            .field("intent_at", &self.intent_at())
             .field("tokens", &self.tokens)
             .finish()
     }
@@ -159,10 +244,21 @@ struct Stored {
     /// Milliseconds since 1970, like every time here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     refresh_expires_at: Option<i64>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    rotates: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    intent: Option<StoredIntent>,
     #[serde(default)]
     tokens: Vec<StoredToken>,
     #[serde(default, skip_serializing_if = "Not::not")]
     from_login: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct StoredIntent {
+    generation: u64,
+    fingerprint: u64,
+    started_at: i64,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -195,6 +291,12 @@ impl Stored {
                 .as_ref()
                 .map(|token| Zeroizing::new(token.expose().to_owned())),
             refresh_expires_at: record.refresh_expires_at.map(to_millis),
+            rotates: record.rotates,
+            intent: record.intent.map(|intent| StoredIntent {
+                generation: intent.generation,
+                fingerprint: intent.fingerprint,
+                started_at: to_millis(intent.started_at),
+            }),
             tokens: record.tokens().map(|(scope, token)| StoredToken::of(scope, token)).collect(),
             from_login: record.from_login,
         }
@@ -205,6 +307,12 @@ impl Stored {
             generation: self.generation,
             refresh_token: self.refresh_token.map(|token| Secret::new(token.as_str())),
             refresh_expires_at: self.refresh_expires_at.map(from_millis),
+            rotates: self.rotates,
+            intent: self.intent.map(|intent| Intent {
+                generation: intent.generation,
+                fingerprint: intent.fingerprint,
+                started_at: from_millis(intent.started_at),
+            }),
             tokens: self.tokens.into_iter().map(StoredToken::into_token).collect(),
             from_login: self.from_login,
         }
@@ -259,67 +367,4 @@ fn from_millis(millis: i64) -> SystemTime {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn token(text: &str) -> Token {
-        Token::new(text).expires_in(Duration::from_secs(60)).stamped(UNIX_EPOCH + Duration::from_secs(1_000))
-    }
-
-    #[test]
-    fn an_exchange_that_names_no_refresh_token_keeps_the_one_before() {
-        let login = Record::login(0, AccessScope::new(), token("a").with_refresh_token("r1"));
-        let kept = Record::after_exchange(Some(&login), &AccessScope::new(), token("b"));
-        assert_eq!(kept.refresh_token(), Some(&Secret::new("r1")));
-        let empty =
-            Record::after_exchange(Some(&kept), &AccessScope::new(), token("c").with_refresh_token(""));
-        assert_eq!(empty.refresh_token(), Some(&Secret::new("r1")));
-        let rotated =
-            Record::after_exchange(Some(&empty), &AccessScope::new(), token("d").with_refresh_token("r2"));
-        assert_eq!(rotated.refresh_token(), Some(&Secret::new("r2")));
-        assert_eq!(rotated.generation(), 4);
-    }
-
-    #[test]
-    fn access_tokens_of_other_scopes_stay() {
-        let read = AccessScope::new().scope("read");
-        let one = Record::after_exchange(None, &AccessScope::new(), token("a"));
-        let two = Record::after_exchange(Some(&one), &read, token("b"));
-        let three = Record::after_exchange(Some(&two), &read, token("c"));
-        assert_eq!(three.tokens().count(), 2);
-        assert_eq!(three.token(&read).map(|token| token.access_token().expose()), Some("c"));
-        assert_eq!(three.token(&AccessScope::new()).map(|token| token.access_token().expose()), Some("a"));
-    }
-
-    #[test]
-    fn access_tokens_that_have_ended_leave_with_the_next_exchange() {
-        let read = AccessScope::new().scope("read");
-        let one = Record::after_exchange(None, &read, token("a"));
-        let later = |second| Token::new("b").stamped(UNIX_EPOCH + Duration::from_secs(second));
-        let soon = Record::after_exchange(Some(&one), &AccessScope::new(), later(1_059));
-        assert_eq!(soon.tokens().count(), 2);
-        let ended = Record::after_exchange(Some(&one), &AccessScope::new(), later(1_060));
-        assert_eq!(ended.tokens().count(), 1);
-    }
-
-    #[test]
-    fn a_record_survives_the_way_through_json() {
-        let scope = AccessScope::new().scope("read write").resource("urn:api");
-        let token = token("a")
-            .with_refresh_token("r")
-            .with_scope(["read"])
-            .with_extra("instance_url", "https://x.test");
-        for record in [Record::after_exchange(None, &scope, token.clone()), Record::login(3, scope, token)] {
-            let json = record.to_json();
-            assert_eq!(Record::from_json(json.expose()).unwrap(), record);
-        }
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_an_error_that_shows_nothing_of_it() {
-        let error = Record::from_json(r#"{"version":1,"generation":"hunter2"}"#).unwrap_err();
-        assert!(!format!("{error} {error:?}").contains("hunter2"));
-        let newer = Record::from_json(r#"{"version":9,"generation":1}"#).unwrap_err();
-        assert!(newer.to_string().contains("version 9"), "{newer}");
-    }
-}
+mod tests;

@@ -6,6 +6,9 @@ use std::time::SystemTime;
 
 use crate::token::Token;
 
+/// The longest `Retry-After` that is waited out.
+pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+
 /// What the builder sets. Its docs have the table.
 #[derive(Clone)]
 pub(super) struct Settings {
@@ -21,6 +24,8 @@ pub(super) struct Settings {
     pub(super) persist_patience: Duration,
     pub(super) persist_back_off: (Duration, Duration),
     pub(super) lease_ttl: Duration,
+    pub(super) attempts: u32,
+    pub(super) reuse_window: Duration,
     pub(super) max_keys: usize,
     pub(super) chance: Arc<dyn Fn() -> f64 + Send + Sync>,
 }
@@ -40,6 +45,8 @@ impl Default for Settings {
             persist_patience: Duration::from_secs(1),
             persist_back_off: (Duration::from_millis(50), Duration::from_secs(30)),
             lease_ttl: Duration::from_secs(60),
+            attempts: 3,
+            reuse_window: Duration::ZERO,
             max_keys: 10_000,
             chance: Arc::new(rand::random::<f64>),
         }
@@ -84,9 +91,14 @@ impl Settings {
     }
 
     /// The pause after the `attempt`th failure in a row: a random part of a bound that doubles each time.
-    pub(super) fn pause(&self, (first, most): (Duration, Duration), attempt: u32) -> Duration {
-        part(doubled(first, most, attempt), self.chance())
+    pub(super) fn pause(&self, bounds: (Duration, Duration), attempt: u32) -> Duration {
+        pause(bounds, attempt, self.chance())
     }
+}
+
+/// The pause after the `attempt`th failure in a row: a part, by chance, of a bound that doubles each time.
+pub(super) fn pause((first, most): (Duration, Duration), attempt: u32, chance: f64) -> Duration {
+    part(doubled(first, most, attempt), chance)
 }
 
 /// `first`, doubled `times` times, but at most `most`.
@@ -149,6 +161,12 @@ mod tests {
         assert_continued(pause, settings.persist_back_off.1);
         let lease = "life of a lease in a shared store, renewed after a third of it";
         assert_documented(lease, settings.lease_ttl);
+        assert_documented("exchanges that one refresh makes at most", settings.attempts);
+        assert_documented(
+            "time in which an unanswered refresh token is presented again",
+            settings.reuse_window,
+        );
+        assert_documented("longest `Retry-After` that is obeyed", LONGEST_RETRY_AFTER);
         assert_documented("keys in memory", settings.max_keys);
     }
 

@@ -12,8 +12,10 @@ use crate::error::ErrorKind;
 use crate::token::Published;
 use crate::token::Reason;
 use crate::token::Token;
+use crate::token::settings::LONGEST_RETRY_AFTER;
 use crate::token::settings::Settings;
 use crate::token::settings::doubled;
+use crate::token::settings::pause;
 
 /// The pause after a source said that there is no token yet: another process may log in at any moment.
 const NO_TOKEN_PAUSE: Duration = Duration::from_secs(1);
@@ -181,7 +183,9 @@ impl Slot {
     }
 
     /// A flight failed at `now`. Says whether that matters: not when a login came meanwhile.
-    pub(super) fn fail(&mut self, error: &Error, now: SystemTime, settings: &Settings) -> bool {
+    ///
+    /// `chance`, from 0 to 1, spreads the pause.
+    pub(super) fn fail(&mut self, error: &Error, now: SystemTime, chance: f64, settings: &Settings) -> bool {
         let flying = self.flying.take().unwrap_or_default();
         if flying.overtaken.is_some() {
             return false;
@@ -196,9 +200,10 @@ impl Slot {
             ErrorKind::ShutDown | ErrorKind::Reentrant => return true,
             ErrorKind::NoToken => NO_TOKEN_PAUSE,
             _ if error.is_configuration() => settings.configuration_pause,
-            _ => settings.pause(settings.back_off, attempts),
+            _ => pause(settings.back_off, attempts, chance),
         };
-        let stretch = Stretch::new(now, delay.max(error.retry_after().unwrap_or_default()));
+        let asked = error.retry_after().unwrap_or_default().min(LONGEST_RETRY_AFTER);
+        let stretch = Stretch::new(now, delay.max(asked));
         self.pause = Some(Pause { stretch, attempts: attempts.saturating_add(1), error: error.clone() });
         true
     }

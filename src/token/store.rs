@@ -36,8 +36,8 @@ pub trait TokenStore: Send + Sync + 'static {
     /// Deletes the record if its generation is `generation`; says whether it did.
     fn delete_if(&self, key: &TokenKey, generation: u64) -> impl Future<Output = Result<bool, Error>> + Send;
 
-    /// Gives the lease of `key` to `owner` for `ttl` if nobody else holds it; says whether it did. The default always
-    /// does.
+    /// Gives the lease of `key` to `owner` for `ttl` if nobody else holds it (`owner` itself may hold it already); says
+    /// whether it did. The default always does.
     fn lease(
         &self,
         key: &TokenKey,
@@ -63,6 +63,13 @@ pub trait TokenStore: Send + Sync + 'static {
     fn release(&self, key: &TokenKey, owner: &str) -> impl Future<Output = Result<(), Error>> + Send {
         let _ = (key, owner);
         ready(Ok(()))
+    }
+
+    /// Whether somebody else, a process or a manager, may use the same records at the same time. Then, when a server
+    /// refuses a refresh token, the manager gives others a moment to store what they may have got for it. The default is
+    /// `true`, which is always right; `false` saves that moment.
+    fn is_shared(&self) -> bool {
+        true
     }
 }
 
@@ -130,6 +137,10 @@ impl TokenStore for BoxTokenStore {
     async fn release(&self, key: &TokenKey, owner: &str) -> Result<(), Error> {
         self.0.release_boxed(key, owner).await
     }
+
+    fn is_shared(&self) -> bool {
+        self.0.is_shared_dyn()
+    }
 }
 
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, Error>> + Send + 'a>>;
@@ -146,6 +157,7 @@ trait DynTokenStore: Send + Sync {
     fn lease_boxed<'a>(&'a self, key: &'a TokenKey, owner: &'a str, ttl: Duration) -> BoxFuture<'a, bool>;
     fn renew_boxed<'a>(&'a self, key: &'a TokenKey, owner: &'a str, ttl: Duration) -> BoxFuture<'a, bool>;
     fn release_boxed<'a>(&'a self, key: &'a TokenKey, owner: &'a str) -> BoxFuture<'a, ()>;
+    fn is_shared_dyn(&self) -> bool;
 }
 
 impl<S: TokenStore> DynTokenStore for S {
@@ -176,5 +188,9 @@ impl<S: TokenStore> DynTokenStore for S {
 
     fn release_boxed<'a>(&'a self, key: &'a TokenKey, owner: &'a str) -> BoxFuture<'a, ()> {
         Box::pin(self.release(key, owner))
+    }
+
+    fn is_shared_dyn(&self) -> bool {
+        self.is_shared()
     }
 }

@@ -82,7 +82,7 @@ async fn one_failure_reaches_all_who_wait_and_is_not_repeated_for_each() {
     let results = join_all((0..100).map(|_| manager.token(&alice))).await;
     assert!(results.into_iter().all(|result| refused(result) == ErrorKind::Source));
     assert_eq!(world.server.count(), 1);
-    assert_eq!(world.events(), ["failed"]);
+    assert_eq!(world.events(), ["refresh_failed"]);
 }
 
 #[tokio::test(start_paused = true)]

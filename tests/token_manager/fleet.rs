@@ -71,7 +71,7 @@ async fn an_invalid_grant_because_a_sibling_rotated_leads_to_the_siblings_token(
     assert_eq!(given(manager.token(&key()).await), "alice-1");
     assert_eq!((world.server.count(), world.server.replays()), (2, 1));
     assert_eq!(world.store.refresh_token(&key()).await.as_deref(), Some("alice-refresh-1"));
-    assert!(!world.events().contains(&"failed"), "{:?}", world.events());
+    assert!(!world.events().contains(&"refresh_failed"), "{:?}", world.events());
 }
 
 #[tokio::test(start_paused = true)]

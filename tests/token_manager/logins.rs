@@ -109,7 +109,7 @@ async fn a_login_wins_over_a_refresh_that_is_under_way() {
     assert_eq!(given(manager.token(&key()).await), "new");
     assert_eq!(world.store.refresh_token(&key()).await.as_deref(), Some("new-refresh"));
     assert_eq!(world.server.count(), 1);
-    assert!(!world.events().contains(&"failed"), "{:?}", world.events());
+    assert!(!world.events().contains(&"refresh_failed"), "{:?}", world.events());
 }
 
 #[tokio::test(start_paused = true)]
@@ -182,7 +182,7 @@ async fn the_death_of_the_old_grant_does_not_touch_a_login_that_came_meanwhile()
     world.server.release();
     assert_eq!(given(waiting.await.unwrap()), "alice-2-for-orders");
     assert_eq!(given(manager.token(&key()).await), "alice-login");
-    assert!(!world.events().contains(&"failed"), "{:?}", world.events());
+    assert!(!world.events().contains(&"refresh_failed"), "{:?}", world.events());
 }
 
 #[tokio::test(start_paused = true)]

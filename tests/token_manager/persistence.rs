@@ -62,7 +62,7 @@ async fn a_store_that_fails_for_a_moment_delays_the_token_and_nothing_more() {
             world.store.next(Operation::Swap, Fault::Fail);
         }
         assert_eq!(given(manager.refresh(&key()).await), "alice-1");
-        assert_eq!(world.events(), ["exchanged"]);
+        assert_eq!(world.events(), ["refreshed"]);
         assert_nothing_lost(&world, &manager).await;
     }
 }
@@ -74,13 +74,13 @@ async fn a_token_that_cannot_be_stored_is_served_from_memory_and_stored_later() 
     world.store.always(Operation::Swap, Fault::Fail);
     assert_eq!(given(manager.refresh(&key()).await), "alice-1");
     assert_eq!(given(manager.token(&key()).await), "alice-1");
-    assert_eq!(world.events(), ["persist failed", "exchanged"]);
+    assert_eq!(world.events(), ["persist_failed", "refreshed"]);
     sleep(10 * SECOND).await;
     assert!(world.store.count(Operation::Swap) > 6, "it is tried again and again");
     assert_ne!(world.store.refresh_token(&key()).await, world.server.refresh_token(&key()));
     world.store.heal();
     sleep(60 * SECOND).await;
-    assert_eq!(world.events(), ["persist failed", "exchanged", "persisted late"]);
+    assert_eq!(world.events(), ["persist_failed", "refreshed", "persisted_late"]);
     assert_nothing_lost(&world, &manager).await;
 }
 
@@ -149,7 +149,7 @@ async fn a_later_token_that_is_stored_takes_the_earlier_one_along() {
     world.store.heal();
     world.store.next(Operation::Swap, Fault::Fail);
     assert_eq!(given(manager.refresh(&key()).await), "alice-2");
-    assert_eq!(world.events(), ["persist failed", "exchanged", "persisted late", "exchanged"]);
+    assert_eq!(world.events(), ["persist_failed", "refreshed", "persisted_late", "refreshed"]);
     sleep(60 * SECOND).await;
     assert_eq!(world.events().len(), 4);
     assert_nothing_lost(&world, &manager).await;
@@ -178,7 +178,7 @@ async fn a_store_that_never_answers_keeps_nobody_from_the_new_token() {
     world.clock.forward(HOUR);
     world.store.always(Operation::Swap, Fault::Hang);
     assert_eq!(given(manager.token(&key()).await), "alice-1");
-    assert_eq!(world.events(), ["persist failed", "exchanged"]);
+    assert_eq!(world.events(), ["persist_failed", "refreshed"]);
     assert_eq!(given(manager.refresh(&key()).await), "alice-2");
     world.store.heal();
     sleep(60 * SECOND).await;
@@ -326,7 +326,7 @@ async fn a_store_that_contradicts_itself_is_an_error_and_no_loop() {
     let world = World::new();
     let manager = world.builder().store(Contrary).build();
     assert_eq!(given(manager.token(&key()).await), "alice-1");
-    assert_eq!(world.events(), ["persist failed", "exchanged"]);
+    assert_eq!(world.events(), ["persist_failed", "refreshed"]);
     assert_eq!(manager.put(&key(), Token::new("new")).await.unwrap_err().kind(), ErrorKind::Store);
     let refusing = world.builder().store(Contrary).persist_failure(PersistFailure::Refuse).build();
     assert_eq!(refused(refusing.token(&key()).await), ErrorKind::Store);

@@ -66,7 +66,7 @@ fn read(slot: &mut Slot, now: SystemTime) -> String {
 }
 
 fn fail(slot: &mut Slot, error: &Error, now: SystemTime) -> bool {
-    slot.fail(error, now, &settings())
+    slot.fail(error, now, 0.5, &settings())
 }
 
 #[test]

@@ -1,0 +1,60 @@
+use super::*;
+
+fn token(text: &str) -> Token {
+    Token::new(text).expires_in(Duration::from_secs(60)).stamped(UNIX_EPOCH + Duration::from_secs(1_000))
+}
+
+#[test]
+fn an_exchange_that_names_no_refresh_token_keeps_the_one_before() {
+    let login = Record::login(0, false, AccessScope::new(), token("a").with_refresh_token("r1"));
+    let kept = Record::after_exchange(Some(&login), &AccessScope::new(), token("b"));
+    assert_eq!(kept.refresh_token(), Some(&Secret::new("r1")));
+    let empty = Record::after_exchange(Some(&kept), &AccessScope::new(), token("c").with_refresh_token(""));
+    assert_eq!(empty.refresh_token(), Some(&Secret::new("r1")));
+    let rotated =
+        Record::after_exchange(Some(&empty), &AccessScope::new(), token("d").with_refresh_token("r2"));
+    assert_eq!(rotated.refresh_token(), Some(&Secret::new("r2")));
+    assert_eq!(rotated.generation(), 4);
+}
+
+#[test]
+fn access_tokens_of_other_scopes_stay() {
+    let read = AccessScope::new().scope("read");
+    let one = Record::after_exchange(None, &AccessScope::new(), token("a"));
+    let two = Record::after_exchange(Some(&one), &read, token("b"));
+    let three = Record::after_exchange(Some(&two), &read, token("c"));
+    assert_eq!(three.tokens().count(), 2);
+    assert_eq!(three.token(&read).map(|token| token.access_token().expose()), Some("c"));
+    assert_eq!(three.token(&AccessScope::new()).map(|token| token.access_token().expose()), Some("a"));
+}
+
+#[test]
+fn access_tokens_that_have_ended_leave_with_the_next_exchange() {
+    let read = AccessScope::new().scope("read");
+    let one = Record::after_exchange(None, &read, token("a"));
+    let later = |second| Token::new("b").stamped(UNIX_EPOCH + Duration::from_secs(second));
+    let soon = Record::after_exchange(Some(&one), &AccessScope::new(), later(1_059));
+    assert_eq!(soon.tokens().count(), 2);
+    let ended = Record::after_exchange(Some(&one), &AccessScope::new(), later(1_060));
+    assert_eq!(ended.tokens().count(), 1);
+}
+
+#[test]
+fn a_record_survives_the_way_through_json() {
+    let scope = AccessScope::new().scope("read write").resource("urn:api");
+    let token =
+        token("a").with_refresh_token("r").with_scope(["read"]).with_extra("instance_url", "https://x.test");
+    for record in [Record::after_exchange(None, &scope, token.clone()), Record::login(3, false, scope, token)]
+    {
+        let json = record.to_json();
+        assert_eq!(Record::from_json(json.expose()).unwrap(), record);
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_an_error_that_shows_nothing_of_it() {
+    let error = Record::from_json(r#"{"version":1,"generation":"hunter2"}"#).unwrap_err();
+    assert!(!format!("{error} {error:?}").contains("hunter2"));
+    let newer = Record::from_json(r#"{"version":9,"generation":1}"#).unwrap_err();
+    assert!(newer.to_string().contains("version 9"), "{newer}");
+}
