@@ -2,6 +2,8 @@
 //!
 //! | grant | type | gets the first token by itself |
 //! |---|---|---|
+//! | authorization code, with PKCE (RFC 6749 §4.1, RFC 7636) | [`AuthorizationCode`] | no: somebody logs in |
+//! | implicit (RFC 6749 §4.2) | [`Implicit`] | no, and it cannot be renewed |
 //! | client credentials (RFC 6749 §4.4) | [`ClientCredentials`] | yes |
 //! | refresh token (RFC 6749 §6) | [`RefreshToken`] | no: hand it to [`TokenManager::put`](crate::TokenManager::put) |
 //! | none: a token that somebody else made | [`StaticToken`] | yes, and never another |
@@ -12,6 +14,7 @@ mod authorization_code;
 mod client_credentials;
 mod device;
 mod extension;
+mod implicit;
 #[cfg(feature = "jwt")]
 mod jwt_bearer;
 mod password;
@@ -22,6 +25,14 @@ mod service_account;
 mod static_token;
 mod token_exchange;
 
+pub use crate::protocol::oauth2::authorize::AuthorizationGrant;
+pub use crate::protocol::oauth2::authorize::AuthorizationRequest;
+pub use crate::protocol::oauth2::authorize::AuthorizationResponse;
+pub use crate::protocol::oauth2::authorize::PendingAuthorization;
+pub use crate::protocol::oauth2::authorize::ResponseMode;
+pub use crate::protocol::oauth2::pkce::CodeChallengeMethod;
+pub use authorization_code::AuthorizationCode;
 pub use client_credentials::ClientCredentials;
+pub use implicit::Implicit;
 pub use refresh_token::RefreshToken;
 pub use static_token::StaticToken;
