@@ -3,11 +3,17 @@
 //! | endpoint | type |
 //! |---|---|
 //! | token (RFC 6749 §3.2) | [`TokenEndpoint`] |
+//! | revocation (RFC 7009) | [`RevocationEndpoint`] |
+//! | introspection (RFC 7662) | [`IntrospectionEndpoint`] |
+//! | registration (RFC 7591, RFC 7592) | [`RegistrationEndpoint`] |
+//! | any, by what the server says of itself (RFC 8414) | [`Discovery`] and [`AuthorizationServer`] |
 //!
 //! Each is made of a URL, a [`ClientAuth`], and any HTTP client that is a tower service ([`HttpService`]).
 
+mod answer;
 #[cfg(feature = "jwt")]
 mod assertion;
+mod authorization_server;
 mod caller;
 mod client_auth;
 mod device_authorization;
@@ -21,18 +27,28 @@ mod secret_source;
 mod signing_key;
 mod token_endpoint;
 
-pub use crate::transport::HttpService;
+pub use crate::protocol::oauth2::introspection::Introspection;
 #[cfg(feature = "jwt")]
 pub use crate::protocol::oauth2::jwt::PrivateKey;
 #[cfg(feature = "jwt")]
 pub use crate::protocol::oauth2::jwt::SecretKey;
 #[cfg(feature = "jwt")]
 pub use crate::protocol::oauth2::jwt::SigningAlgorithm;
+pub use crate::protocol::oauth2::metadata::ServerMetadata;
+pub use crate::protocol::oauth2::metadata::WellKnown;
+pub use crate::protocol::oauth2::registration::ClientMetadata;
+pub use crate::protocol::oauth2::registration::Registration;
+pub use crate::transport::HttpService;
 #[cfg(feature = "jwt")]
 pub use assertion::Assertion;
+pub use authorization_server::AuthorizationServer;
 pub use client_auth::ClientAuth;
 pub use client_auth::ClientRequest;
 pub use client_auth::IncludeClientId;
+pub use discovery::Discovery;
+pub use introspection::IntrospectionEndpoint;
+pub use registration::RegistrationEndpoint;
+pub use revocation::RevocationEndpoint;
 pub use secret_source::SecretSource;
 #[cfg(feature = "jwt")]
 pub use signing_key::SigningKey;

@@ -52,7 +52,18 @@ struct Inner {
     server: Option<ServerError>,
     retry_at: Option<SystemTime>,
     retry_after: Option<Duration>,
+    delivery: Delivery,
     source: Option<Arc<BoxError>>,
+}
+
+/// Whether the server may have acted on a request that failed.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+enum Delivery {
+    /// The kind of the error tells.
+    #[default]
+    ByKind,
+    NeverSent,
+    AnswerLost,
 }
 
 impl Error {
@@ -61,6 +72,14 @@ impl Error {
     /// [`CredentialSource`](crate::oauth1::CredentialSource), which the next request asks again.
     pub fn transient(cause: impl Into<BoxError>) -> Self {
         Self::new(ErrorKind::Source).caused_by(cause)
+    }
+
+    /// A failure of a [`TokenSource`](crate::token::TokenSource) that sent its request and got no answer: whether the
+    /// server acted on it is not known. It may pass, but a refresh token that rotates may be spent by now, and is
+    /// presented again only within the
+    /// [`reuse_window`](crate::token::TokenManagerBuilder::reuse_window) of its server.
+    pub fn answer_lost(cause: impl Into<BoxError>) -> Self {
+        Self::new(ErrorKind::Source).caused_by(cause).edit(|inner| inner.delivery = Delivery::AnswerLost)
     }
 
     /// A failure of a [`TokenSource`](crate::token::TokenSource) that only a new login can mend. Nothing is tried
@@ -165,6 +184,7 @@ impl Error {
             server: None,
             retry_at: None,
             retry_after: None,
+            delivery: Delivery::ByKind,
             source: None,
         }))
     }
@@ -193,10 +213,43 @@ impl Error {
         self.edit(|inner| inner.retry_after = Some(delay))
     }
 
+    /// The request certainly did not reach the server.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn never_sent(self) -> Self {
+        self.edit(|inner| inner.delivery = Delivery::NeverSent)
+    }
+
+    /// Whether the request may have reached the server, and its answer was lost.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn is_answer_lost(&self) -> bool {
+        match self.0.delivery {
+            Delivery::ByKind => matches!(self.0.kind, ErrorKind::Timeout | ErrorKind::Transport),
+            Delivery::NeverSent => false,
+            Delivery::AnswerLost => true,
+        }
+    }
+
+    /// Whether the same request may well succeed a moment later: the endpoint could not be reached, did not answer, or
+    /// said that it is busy.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn is_worth_another_attempt(&self) -> bool {
+        match self.0.kind {
+            ErrorKind::Timeout | ErrorKind::Transport => true,
+            ErrorKind::Refused | ErrorKind::UnexpectedStatus => self.is_transient(),
+            _ => self.0.delivery == Delivery::AnswerLost,
+        }
+    }
+
     /// The same refusal, known to mean that only a new login helps.
     #[cfg(feature = "oauth2")]
     pub(crate) fn into_reauthorization_required(self) -> Self {
         self.edit(|inner| inner.kind = ErrorKind::ReauthorizationRequired)
+    }
+
+    /// The same refusal, known to be about the type of the token.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn into_unsupported_token_type(self) -> Self {
+        self.edit(|inner| inner.kind = ErrorKind::UnsupportedTokenType)
     }
 
     /// The error of those who come before the pause after `self` is over.

@@ -6,6 +6,7 @@
 use std::fmt;
 use std::future::Future;
 use std::future::poll_fn;
+use std::io;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -167,25 +168,61 @@ impl Transport {
         let response = tokio::time::timeout(self.timeout, exchange)
             .await
             .map_err(|_| failed(ErrorKind::Timeout).detail(format!("the limit is {:?}", self.timeout)))?
-            .map_err(|error| match error {
-                ReadError::TooLarge => {
+            .map_err(|failure| match failure {
+                Failure::Reading(ReadError::TooLarge) => {
                     let detail = format!("the limit is {} bytes", self.response_limit);
                     failed(ErrorKind::ResponseTooLarge).detail(detail)
                 }
-                // What goes wrong in a layer or client of ours on the way keeps its kind: a re-entrant client above all.
-                ReadError::Failed(error) => match Error::find(&*error) {
-                    Some(ours) if ours.kind() == ErrorKind::Reentrant => ours.clone(),
-                    Some(ours) if matches!(ours.kind(), ErrorKind::Timeout | ErrorKind::Transport) => {
-                        ours.clone().at(endpoint.shown())
-                    }
-                    _ => failed(ErrorKind::Transport).caused_by(error),
-                },
+                Failure::NotReady(error) => broken(endpoint, error).never_sent(),
+                Failure::Calling(error) if is_from_connecting(&*error) => {
+                    broken(endpoint, error).never_sent()
+                }
+                Failure::Calling(error) | Failure::Reading(ReadError::Failed(error)) => {
+                    broken(endpoint, error)
+                }
             })?;
         if response.status().is_redirection() {
             return Err(failed(ErrorKind::Redirected).with_status(response.status()));
         }
         Ok(response)
     }
+}
+
+/// Where an exchange broke: what comes before the call, or while connecting, never reached the server.
+enum Failure {
+    NotReady(BoxError),
+    Calling(BoxError),
+    Reading(ReadError),
+}
+
+/// What goes wrong in a layer or client of ours on the way keeps its kind: a re-entrant client above all.
+fn broken(endpoint: &Endpoint, error: BoxError) -> Error {
+    match Error::find(&*error) {
+        Some(ours) if ours.kind() == ErrorKind::Reentrant => ours.clone(),
+        Some(ours) if matches!(ours.kind(), ErrorKind::Timeout | ErrorKind::Transport) => {
+            ours.clone().at(endpoint.shown())
+        }
+        _ => Error::new(ErrorKind::Transport).at(endpoint.shown()).caused_by(error),
+    }
+}
+
+/// Whether a client failed before it had a connection, so that nothing can have been sent.
+fn is_from_connecting(error: &(dyn std::error::Error + 'static)) -> bool {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+        if matches!(kind, Some(io::ErrorKind::ConnectionRefused | io::ErrorKind::AddrNotAvailable)) {
+            return true;
+        }
+        // hyper-util's client (and reqwest, which is built on it) says so of names that are not found, of connections
+        // that time out, and of TLS. Its type is at hand only with the feature `client`, and in one version; its words
+        // are not so choosy.
+        if error.to_string() == "client error (Connect)" {
+            return true;
+        }
+        next = error.source();
+    }
+    false
 }
 
 impl fmt::Debug for Transport {
@@ -203,7 +240,7 @@ trait Client: Send + Sync {
     fn send(&self, request: Request<Bytes>, limit: usize) -> Exchange;
 }
 
-type Exchange = Pin<Box<dyn Future<Output = Result<Response<Bytes>, ReadError>> + Send>>;
+type Exchange = Pin<Box<dyn Future<Output = Result<Response<Bytes>, Failure>> + Send>>;
 
 /// The mutex is there because services are `Send` and need not be `Sync`; it is held only to clone.
 struct Erased<S, Q, R> {
@@ -223,15 +260,16 @@ where
     fn send(&self, request: Request<Bytes>, limit: usize) -> Exchange {
         let mut service = self.service.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Box::pin(async move {
-            let failed = |error: S::Error| ReadError::Failed(error.into());
-            poll_fn(|context| service.poll_ready(context)).await.map_err(failed)?;
-            let response = service.call(request.map(Q::from)).await.map_err(failed)?;
+            let ready = poll_fn(|context| service.poll_ready(context)).await;
+            ready.map_err(|error| Failure::NotReady(error.into()))?;
+            let response = service.call(request.map(Q::from)).await;
+            let response = response.map_err(|error| Failure::Calling(error.into()))?;
             let (parts, body) = response.into_parts();
             // What a redirect says is of no interest, and may have no end.
             if parts.status.is_redirection() {
                 return Ok(Response::from_parts(parts, Bytes::new()));
             }
-            let (bytes, _) = read_all(body, limit).await?;
+            let (bytes, _) = read_all(body, limit).await.map_err(Failure::Reading)?;
             Ok(Response::from_parts(parts, bytes))
         })
     }

@@ -242,6 +242,25 @@ impl ClientAuth {
         &self.client_id
     }
 
+    /// The names under which servers list this way to prove who one is (RFC 7591 §2); none for a way that is not listed, or
+    /// need not be.
+    pub(super) fn registered_names(&self) -> &'static [&'static str] {
+        match &self.method {
+            Method::None | Method::Omitted | Method::Saml2Assertion { .. } | Method::Custom(_) => &[],
+            Method::Basic { .. } => &["client_secret_basic"],
+            Method::Post { .. } => &["client_secret_post"],
+            Method::Assertion { .. } => &["private_key_jwt", "client_secret_jwt"],
+            #[cfg(feature = "jwt")]
+            Method::SignedAssertion(_) => &["private_key_jwt", "client_secret_jwt"],
+            Method::Tls => &["tls_client_auth", "self_signed_tls_client_auth"],
+        }
+    }
+
+    /// Whether the proof is the certificate of the TLS connection.
+    pub(super) fn is_mutual_tls(&self) -> bool {
+        matches!(self.method, Method::Tls)
+    }
+
     /// Adds the proof to a request to `endpoint`; gives the secrets that are in it and not in the form, which have to be
     /// taken out of what the server says.
     ///

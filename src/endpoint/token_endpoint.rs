@@ -42,6 +42,14 @@ impl TokenEndpoint {
         Ok(Self { endpoint: Endpoint::parse(url)?, caller: Caller::new(auth, http) })
     }
 
+    pub(super) fn at(endpoint: Endpoint, caller: Caller) -> Self {
+        Self { endpoint, caller }
+    }
+
+    pub(super) fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
     /// The longest time of one call.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.caller.timeout(timeout);
@@ -58,6 +66,11 @@ impl TokenEndpoint {
     pub fn dangerously_allow_http(mut self) -> Self {
         self.caller.allow_http();
         self
+    }
+
+    /// The identifier of the client.
+    pub(crate) fn client_id(&self) -> &str {
+        self.caller.auth.client_id()
     }
 
     /// Asks for a token with the parameters of a grant.

@@ -13,7 +13,7 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
-    /// An OAuth 1 parameter cannot be sent.
+    /// An OAuth parameter cannot be sent.
     InvalidParameter {
         /// Its name, `realm` for the realm.
         name: String,
@@ -41,12 +41,26 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// The text is not an issuer identifier (RFC 8414 §2).
+    InvalidIssuer {
+        /// The text as given.
+        issuer: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
     /// A proxy cannot be used.
     InvalidProxy {
         /// Its URL as given.
         proxy: String,
         /// What is wrong with it.
         reason: &'static str,
+    },
+    /// The server's metadata names no such endpoint.
+    MissingEndpoint {
+        /// Its name in the metadata, such as `revocation_endpoint`.
+        name: &'static str,
+        /// The server.
+        issuer: String,
     },
     /// A private key cannot be read.
     UnreadableKey {
@@ -62,6 +76,15 @@ pub enum ConfigError {
     UnusableSigningKey {
         /// What was found in its place; nothing of the key itself.
         found: String,
+    },
+    /// The server does not list the way in which the client proves who it is.
+    UnsupportedClientAuth {
+        /// The endpoint's URL, without its query.
+        endpoint: String,
+        /// The client's way, by its registered name, such as `client_secret_post`.
+        method: String,
+        /// What the server lists.
+        supported: String,
     },
     /// A certificate, or the private key of one, cannot be used.
     UnusableCertificate {
@@ -99,9 +122,24 @@ impl fmt::Display for ConfigError {
                 "`{endpoint}` cannot be used as an endpoint: {reason}; write an absolute URL such as \
                  `https://auth.example.com/token`"
             ),
+            Self::InvalidIssuer { issuer, reason } => {
+                write!(formatter, "`{issuer}` is not an issuer: {reason}; write `https://host` or `https://host/path`")
+            }
             Self::InvalidProxy { proxy, reason } => {
                 write!(formatter, "`{proxy}` cannot be used as a proxy: {reason}; write `http://host:port`")
             }
+            Self::MissingEndpoint { name, issuer } => write!(
+                formatter,
+                "the metadata of `{}` has no `{name}`; if the server has one all the same, give its URL to the endpoint's \
+                 own constructor",
+                issuer.escape_debug()
+            ),
+            Self::UnsupportedClientAuth { endpoint, method, supported } => write!(
+                formatter,
+                "`{endpoint}` does not list {method}, but {}; use one of these, or if the list is wrong, give the URL to the \
+                 endpoint's own constructor",
+                supported.escape_debug()
+            ),
             Self::UnusableCertificate { what, reason } => {
                 write!(
                     formatter,

@@ -8,6 +8,8 @@ pub enum ErrorKind {
     Abandoned,
     /// The resource owner did not allow the access that was asked for.
     AuthorizationDenied,
+    /// The time to authorize is over: nobody came back in time, or the codes that were given out are no longer good.
+    AuthorizationExpired,
     /// Not tried: the last attempt failed a moment ago. [`retry_at`](crate::Error::retry_at) says when the next is.
     BackOff,
     /// The request's body failed while it was read.
@@ -18,14 +20,23 @@ pub enum ErrorKind {
     BodyUnreadable,
     /// The provider did not confirm the callback, as OAuth 1.0a wants it (RFC 5849 §2.1).
     CallbackUnconfirmed,
+    /// The server's metadata names an endpoint at an origin that the discovery may not lead to.
+    ForeignEndpoint,
     /// The request goes to an origin that is not among the layer's `Origins`.
     ForeignOrigin,
     /// The request, or the endpoint, is plain http.
     InsecureScheme,
+    /// The answer that the resource owner brought back makes no sense: no code, the same parameter twice, another way than
+    /// was asked for.
+    InvalidAuthorizationResponse,
     /// A token (or other credential) holds bytes that no header may carry.
     InvalidToken,
-    /// The flow has no such endpoint.
+    /// What came is from another authorization server than the one that was asked (RFC 9207).
+    IssuerMismatch,
+    /// The flow, or the manager, was not given such an endpoint.
     MissingEndpoint,
+    /// The answer that the resource owner brought back does not say which login it belongs to.
+    MissingState,
     /// The layer takes its identity from each request, and this one has no `TokenKey`.
     MissingTokenKey,
     /// The callback of the resource owner's approval has no verifier.
@@ -54,6 +65,8 @@ pub enum ErrorKind {
     Signature,
     /// A token source, or credential source, of your own failed.
     Source,
+    /// The answer that the resource owner brought back belongs to another login, or is forged.
+    StateMismatch,
     /// The token store failed.
     Store,
     /// The endpoint did not answer in time.
@@ -68,6 +81,8 @@ pub enum ErrorKind {
     UnexpectedStatus,
     /// A token that was written down cannot be read again.
     UnreadableToken,
+    /// The server cannot end tokens of this type (RFC 7009 §2.2.1).
+    UnsupportedTokenType,
     /// The endpoint's answer is not what the specification describes.
     UnusableResponse,
     /// The request waited for a token as long as it may; the refresh goes on.
@@ -112,6 +127,9 @@ impl ErrorKind {
                 ("abandoned", "the refresh ended without an answer", "the next request tries again")
             }
             Self::AuthorizationDenied => ("authorization_denied", "the resource owner denied access", ""),
+            Self::AuthorizationExpired => {
+                ("authorization_expired", "the time to authorize is over", "begin a new login")
+            }
             Self::BackOff => {
                 ("back_off", "no token: the last attempt failed a moment ago", "try again later")
             }
@@ -131,6 +149,11 @@ impl ErrorKind {
                 "the provider did not confirm the callback",
                 "if it knows no better, use `allow_unconfirmed_callback()`",
             ),
+            Self::ForeignEndpoint => (
+                "foreign_endpoint",
+                "the server's metadata names endpoints at origins that were not allowed",
+                "if they are right, allow them with `Discovery::endpoints_also_at`",
+            ),
             Self::ForeignOrigin => (
                 "foreign_origin",
                 "the request goes to an origin that may not have these credentials",
@@ -141,14 +164,31 @@ impl ErrorKind {
                 "credentials are not sent over plain http",
                 "use https, or `dangerously_allow_http()` if the network is yours",
             ),
+            Self::InvalidAuthorizationResponse => (
+                "invalid_authorization_response",
+                "what came back from the authorization could not be understood",
+                "begin a new login",
+            ),
             Self::InvalidToken => (
                 "invalid_token",
                 "the token cannot be put on a request",
                 "look at where it came from: it must be visible ASCII and of type Bearer",
             ),
-            Self::MissingEndpoint => {
-                ("missing_endpoint", "the flow has no such endpoint", "name all with `Endpoints::new`")
-            }
+            Self::IssuerMismatch => (
+                "issuer_mismatch",
+                "the issuer is not the one that was expected",
+                "do not use what came; if the issuer is right, compare it with the configured one, character by character",
+            ),
+            Self::MissingEndpoint => (
+                "missing_endpoint",
+                "there is no such endpoint",
+                "name it where the flow, or the manager, is built",
+            ),
+            Self::MissingState => (
+                "missing_state",
+                "what came back from the authorization does not say which login it belongs to",
+                "do not use it; if the server never sends `state` back, it does not follow RFC 6749 §4.1.2",
+            ),
             Self::MissingTokenKey => (
                 "missing_token_key",
                 "the request has no `TokenKey`",
@@ -205,6 +245,11 @@ impl ErrorKind {
             Self::ShutDown => ("shut_down", "the token manager was shut down", ""),
             Self::Signature => ("signature", "the request could not be signed", ""),
             Self::Source => ("source", "the token source failed", ""),
+            Self::StateMismatch => (
+                "state_mismatch",
+                "what came back from the authorization belongs to another login",
+                "do not use it: it may be forged",
+            ),
             Self::Store => ("store", "the token store failed", ""),
             Self::Timeout => ("timeout", "the endpoint did not answer in time", ""),
             Self::TokenMismatch => (
@@ -224,6 +269,11 @@ impl ErrorKind {
                 "check the URL of the endpoint and the state of the server",
             ),
             Self::UnreadableToken => ("unreadable_token", "a stored token could not be read", "log in again"),
+            Self::UnsupportedTokenType => (
+                "unsupported_token_type",
+                "the server cannot end tokens of this type",
+                "end the refresh token it came from, or let it expire",
+            ),
             Self::UnusableResponse => (
                 "unusable_response",
                 "the endpoint's answer could not be understood",

@@ -4,10 +4,12 @@ pub(crate) mod authorize;
 pub(crate) mod challenge;
 pub(crate) mod device;
 pub(crate) mod form;
+pub(crate) mod introspection;
 #[cfg(feature = "jwt")]
 pub(crate) mod jwt;
 pub(crate) mod metadata;
 pub(crate) mod pkce;
 pub(crate) mod placement;
+pub(crate) mod registration;
 pub(crate) mod request;
 pub(crate) mod response;

@@ -209,7 +209,9 @@ async fn an_answer_that_never_ends_is_given_up() {
         let at = endpoint.token_endpoint().timeout(3 * SECOND);
         let started = Instant::now();
         let error = Managed::new(ClientCredentials::at(at)).token().await.unwrap_err();
-        assert_eq!((error.kind(), started.elapsed()), (ErrorKind::Timeout, 3 * SECOND));
+        assert_eq!(error.kind(), ErrorKind::Timeout);
+        // Three attempts, with short pauses between them.
+        assert!((9 * SECOND..10 * SECOND).contains(&started.elapsed()), "{:?}", started.elapsed());
     }
 }
 
