@@ -2,3 +2,7 @@
 
 #[doc = include_str!("../docs/defaults.md")]
 pub mod defaults {}
+
+#[cfg(feature = "oauth2")]
+#[doc = include_str!("../docs/refreshing.md")]
+pub mod refreshing {}

@@ -76,6 +76,7 @@
 //! and of whatever changes the URI's origin. The token client of the grant must be a service of its own.
 
 mod future;
+mod insufficiency;
 mod layer;
 mod marker;
 mod placement;
@@ -83,8 +84,11 @@ mod refusal;
 mod send;
 mod service;
 
+pub use crate::protocol::oauth2::challenge::Challenge;
 pub use crate::protocol::oauth2::placement::Placement;
 pub use future::ResponseFuture;
+pub use insufficiency::InsufficientAuthentication;
+pub use insufficiency::InsufficientScope;
 pub use layer::OAuth2Layer;
 pub use marker::ForceRefresh;
 pub use marker::WithToken;

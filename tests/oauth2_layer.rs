@@ -4,6 +4,12 @@
 mod bodies;
 #[path = "oauth2_layer/guards.rs"]
 mod guards;
+#[path = "oauth2_layer/hooks.rs"]
+mod hooks;
+#[path = "oauth2_layer/insufficiency.rs"]
+mod insufficiency;
+#[path = "oauth2_layer/placements.rs"]
+mod placements;
 #[path = "oauth2_layer/refusals.rs"]
 mod refusals;
 #[path = "oauth2_layer/stacks.rs"]
@@ -333,8 +339,18 @@ fn services_and_futures_are_send_and_services_are_sync() {
     fn send<T: Send + 'static>(_: &T) {}
     let (layer, _) = counting_layer();
     let inner = tower::service_fn(|_: Request<Body>| async { Ok::<_, BoxError>(status(200)) });
-    let mut service = tower::Layer::layer(&layer, inner);
+    let mut service = tower::Layer::layer(&layer, inner.clone());
     send_sync(&layer);
     send_sync(&service);
     send(&service.call(get("/")));
+    let placed = layer
+        .placement(tower_oauth::oauth2::Placement::form())
+        .protected_request(|_, _| Ok(()))
+        .body_policy(tower_oauth::body::FromBytes);
+    let mut service = tower::Layer::layer(&placed, inner);
+    send_sync(&placed);
+    send_sync(&service);
+    send(&service.call(get("/")));
+    fn borrowing<T: Send>(_: &T) {}
+    borrowing(&placed.authorize(&mut Request::new(()).into_parts().0));
 }

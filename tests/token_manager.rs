@@ -2,6 +2,8 @@
 
 #![cfg(feature = "oauth2")]
 
+#[path = "token_manager/by_hand.rs"]
+mod by_hand;
 #[path = "token_manager/cancellation.rs"]
 mod cancellation;
 #[path = "token_manager/expiry.rs"]

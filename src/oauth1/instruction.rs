@@ -53,15 +53,20 @@ impl Instruction {
         }
     }
 
-    /// Changes `request`. The body, if it is to change, is given to the caller.
+    /// Changes `request`. The body, if it is to change, is given to the caller. Whatever the place, an `Authorization`
+    /// that is there already is somebody else's, and goes no further.
     pub(super) fn apply<B>(self, request: &mut Request<B>) -> Result<Option<Bytes>, Error> {
         match self {
             Self::Form(form) => {
+                request.headers_mut().remove(AUTHORIZATION);
                 correct_length(request.headers_mut(), form.len())?;
                 return Ok(Some(form));
             }
             Self::Header(value) => insert(request.headers_mut(), AUTHORIZATION, value)?,
-            Self::Query(uri) => *request.uri_mut() = uri,
+            Self::Query(uri) => {
+                request.headers_mut().remove(AUTHORIZATION);
+                *request.uri_mut() = uri;
+            }
         }
         Ok(None)
     }
@@ -70,11 +75,15 @@ impl Instruction {
     pub(super) fn apply_to_parts(self, parts: &mut Parts) -> Result<Option<Bytes>, Error> {
         match self {
             Self::Form(form) => {
+                parts.headers.remove(AUTHORIZATION);
                 correct_length(&mut parts.headers, form.len())?;
                 return Ok(Some(form));
             }
             Self::Header(value) => insert(&mut parts.headers, AUTHORIZATION, value)?,
-            Self::Query(uri) => parts.uri = uri,
+            Self::Query(uri) => {
+                parts.headers.remove(AUTHORIZATION);
+                parts.uri = uri;
+            }
         }
         Ok(None)
     }

@@ -19,6 +19,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::oauth2::send::Again;
 use crate::oauth2::send::Sent;
+use crate::oauth2::send::Verdict;
 
 pin_project! {
     /// The response to a request that went through [`OAuth2`](super::OAuth2).
@@ -91,15 +92,14 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProjection::Sent { future } => {
-                    let response = ready!(future.poll(context)).map_err(Into::into)?;
+                    let mut response = ready!(future.poll(context)).map_err(Into::into)?;
                     let Some(OnRefusal { sent, again, policy }) = this.refusal.take() else {
                         return Poll::Ready(Ok(response));
                     };
-                    if !sent.is_refused_by(&response) {
-                        return Poll::Ready(Ok(response));
-                    }
-                    let Some(again) = again else {
-                        return Poll::Ready(Ok(response));
+                    let again = match (sent.look(&mut response), again) {
+                        (Verdict::Refused, Some(again)) => again,
+                        (Verdict::Refused, None) | (Verdict::Deliver, _) => return Poll::Ready(Ok(response)),
+                        (Verdict::Fail(error), _) => return Poll::Ready(Err(error.into())),
                     };
                     this.state
                         .set(State::Cold { future: Box::pin(sent.send_again(*again, response, policy)) });

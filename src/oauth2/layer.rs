@@ -7,21 +7,28 @@ use http::Request;
 use http::Uri;
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use tower::BoxError;
 use tower::Layer;
 
 use crate::body::Untouched;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::oauth2::OAuth2;
+use crate::oauth2::Placement;
 use crate::oauth2::Refusal;
 use crate::oauth2::WithToken;
 use crate::oauth2::WithoutToken;
 use crate::oauth2::marker::ForceRefresh;
+use crate::oauth2::placement::Attachment;
+use crate::oauth2::placement::Head;
+use crate::oauth2::placement::insert;
 use crate::origin::Admission;
 use crate::origin::Guard;
 use crate::origin::Origins;
 use crate::token::AccessScope;
 use crate::token::Identity;
+use crate::token::Published;
+use crate::token::Token;
 use crate::token::TokenKey;
 use crate::token::TokenManager;
 use crate::token::TokenSource;
@@ -41,6 +48,10 @@ pub struct OAuth2Layer<P = Untouched> {
 pub(super) struct Shared {
     pub(super) manager: TokenManager,
     pub(super) refusal: Refusal,
+    /// `None` for the default: `Authorization: Bearer` and nothing else.
+    pub(super) attachment: Option<Box<Attachment>>,
+    pub(super) form_limit: usize,
+    pub(super) insufficiency_is_error: bool,
     guard: Guard,
     who: Who,
     scope: AccessScope,
@@ -58,10 +69,18 @@ enum Who {
 pub(super) enum Plan {
     /// It goes as it is.
     Pass,
-    /// It gets this header.
+    /// It gets a token.
+    Token(Wanted),
+}
+
+/// Which token.
+pub(super) enum Wanted {
+    /// This one.
     Given(WithToken),
-    /// It gets the current token of this identity; a new one first, if so asked.
-    Token(Identity, bool),
+    /// The current one of this identity.
+    Current(Identity),
+    /// A new one of this identity.
+    Another(Identity),
 }
 
 impl OAuth2Layer {
@@ -77,7 +96,17 @@ impl OAuth2Layer {
         let who = Who::One(manager.identity(&TokenKey::default(), &scope));
         let guard = Guard::new(origins);
         let refusal = Refusal::default();
-        let shared = Shared { manager, refusal, guard, who, scope, keep_existing: false };
+        let shared = Shared {
+            manager,
+            refusal,
+            attachment: None,
+            form_limit: 1024 * 1024,
+            insufficiency_is_error: false,
+            guard,
+            who,
+            scope,
+            keep_existing: false,
+        };
         Self { shared: Arc::new(shared), policy: Untouched }
     }
 }
@@ -93,7 +122,8 @@ impl<P> OAuth2Layer<P> {
         self.edit(|shared| shared.who = Who::PerRequest)
     }
 
-    /// Gives requests tokens that are good for `scope`; by default, for what the source decides.
+    /// Gives requests tokens that are good for `scope`; by default, for what the source decides. A request with an
+    /// [`AccessScope`] in its extensions gets one that is good for that.
     pub fn access_scope(self, scope: AccessScope) -> Self {
         self.edit(|shared| {
             if let Who::One(identity) = &shared.who {
@@ -101,6 +131,54 @@ impl<P> OAuth2Layer<P> {
             }
             shared.scope = scope;
         })
+    }
+
+    /// Where the token goes, and what goes with it; [`Placement::bearer`] by default.
+    pub fn placement(self, placement: Placement) -> Self {
+        self.attach(|attachment| attachment.placement = placement)
+    }
+
+    /// Lets `hook` edit each request that gets a token, just before it gets it: to add what depends on the token, such
+    /// as an account that the server named with it ([`Token::extra`]). It is called again when the request is sent
+    /// again, on the request as it came. Requests that go without a token do not get there; whatever is to be done to
+    /// them as well, or to responses, is a tower layer's work.
+    ///
+    /// The token that it sees has no refresh token. Where the request goes is checked once more after it, so that it
+    /// cannot lead the token elsewhere; an error of the hook fails the request.
+    ///
+    /// ```
+    /// use http::HeaderValue;
+    /// use tower_oauth::grant::StaticToken;
+    /// use tower_oauth::{OAuth2Layer, Origins};
+    ///
+    /// let origins = Origins::one("https://api.example.com")?;
+    /// let layer = OAuth2Layer::new(origins, StaticToken::new("mF_9.B5f-4.1JqM")).protected_request(|parts, token| {
+    ///     if let Some(tenant) = token.extra("tenant_id").and_then(|tenant| tenant.as_str()) {
+    ///         parts.headers.insert("x-tenant-id", HeaderValue::from_str(tenant)?);
+    ///     }
+    ///     Ok(())
+    /// });
+    /// # let _ = layer;
+    /// # Ok::<(), tower_oauth::ConfigError>(())
+    /// ```
+    pub fn protected_request(
+        self,
+        hook: impl Fn(&mut Parts, &Token) -> Result<(), BoxError> + Send + Sync + 'static,
+    ) -> Self {
+        self.attach(|attachment| attachment.hook = Some(Arc::new(hook)))
+    }
+
+    /// The largest form, in bytes, that a token is put into ([`Placement::form`]); 1 MiB by default.
+    pub fn form_limit(self, bytes: usize) -> Self {
+        self.edit(|shared| shared.form_limit = bytes)
+    }
+
+    /// Turns responses that say `insufficient_scope` or `insufficient_user_authentication` into errors, with
+    /// [`InsufficientScope`](super::InsufficientScope) or
+    /// [`InsufficientAuthentication`](super::InsufficientAuthentication) as their cause. By default they are delivered,
+    /// with the same in their extensions.
+    pub fn insufficiency_is_error(self) -> Self {
+        self.edit(|shared| shared.insufficiency_is_error = true)
     }
 
     /// What counts as the refusal of a token; [`Refusal::unauthorized`] by default.
@@ -118,7 +196,8 @@ impl<P> OAuth2Layer<P> {
         self.edit(|shared| shared.guard = shared.guard.clone().pass_foreign())
     }
 
-    /// Leaves requests alone that have an `Authorization` already; by default it is replaced.
+    /// Leaves requests alone that have an `Authorization` already, or something where the [`Placement`] puts the token
+    /// (a form is not looked into); by default it is replaced.
     pub fn keep_existing(self) -> Self {
         self.edit(|shared| shared.keep_existing = true)
     }
@@ -138,25 +217,35 @@ impl<P> OAuth2Layer<P> {
     /// ([`TokenManager::invalidate`]).
     ///
     /// # Errors
-    /// As a request through the layer.
+    /// As a request through the layer; [`ErrorKind::BodyUnreadable`] where the token goes into a form, which is not here
+    /// to be read.
     pub async fn authorize(&self, parts: &mut Parts) -> Result<(), Error> {
-        let plan = self.shared.plan(&parts.uri, &parts.headers, &parts.extensions)?;
-        let header = match plan {
-            Plan::Pass => return Ok(()),
-            Plan::Given(given) => given.header(),
-            Plan::Token(identity, false) => {
-                let current = self.shared.manager.current(&identity, |published| published.header.clone());
-                match current {
-                    Some(header) => header,
-                    None => self.shared.manager.acquire(&identity).await?.header.clone(),
-                }
-            }
-            Plan::Token(identity, true) => {
-                self.shared.manager.acquire_another(&identity).await?.header.clone()
-            }
+        let shared = &self.shared;
+        let Plan::Token(wanted) = shared.plan(&parts.uri, &parts.headers, &parts.extensions)? else {
+            return Ok(());
         };
-        parts.headers.insert(AUTHORIZATION, header);
-        Ok(())
+        if shared.attachment.as_ref().is_some_and(|attachment| attachment.is_form()) {
+            let detail = "a head alone was to get a token, which goes into the form";
+            return Err(Error::new(ErrorKind::BodyUnreadable).detail(detail));
+        }
+        if let Wanted::Current(identity) = &wanted {
+            let attached =
+                shared.manager.current(identity, |published| shared.attach(&mut *parts, published));
+            if let Some(attached) = attached {
+                return attached;
+            }
+        }
+        let published = shared.acquire(&wanted).await?;
+        shared.attach(parts, &published)
+    }
+
+    fn attach(self, change: impl FnOnce(&mut Attachment)) -> Self {
+        self.edit(|shared| {
+            let mut attachment = shared.attachment.take().unwrap_or_default();
+            change(&mut attachment);
+            // Decided here, so that requests need not look.
+            shared.attachment = Some(attachment).filter(|attachment| !attachment.is_default());
+        })
     }
 
     fn edit(mut self, change: impl FnOnce(&mut Shared)) -> Self {
@@ -183,19 +272,51 @@ impl Shared {
         if self.guard.admit(uri)? == Admission::Foreign {
             return Ok(Plan::Pass);
         }
-        if self.keep_existing && headers.contains_key(AUTHORIZATION) {
+        if self.keep_existing && self.has_token(uri, headers) {
             return Ok(Plan::Pass);
         }
         if let Some(given) = extensions.get::<WithToken>() {
-            return Ok(Plan::Given(given.clone()));
+            return Ok(Plan::Token(Wanted::Given(given.clone())));
         }
+        let scope = extensions.get::<AccessScope>();
         let identity = match (&self.who, extensions.get::<TokenKey>()) {
-            (Who::One(identity), None) => identity.clone(),
-            (Who::PerRequest, Some(key)) => self.manager.identity(key, &self.scope),
+            (Who::One(identity), None) => match scope {
+                None => identity.clone(),
+                Some(scope) => self.manager.identity(identity.key(), scope),
+            },
+            (Who::PerRequest, Some(key)) => self.manager.identity(key, scope.unwrap_or(&self.scope)),
             (Who::One(_), Some(_)) => return Err(Error::new(ErrorKind::UnexpectedTokenKey)),
             (Who::PerRequest, None) => return Err(Error::new(ErrorKind::MissingTokenKey)),
         };
-        Ok(Plan::Token(identity, extensions.get::<ForceRefresh>().is_some()))
+        Ok(Plan::Token(if extensions.get::<ForceRefresh>().is_some() {
+            Wanted::Another(identity)
+        } else {
+            Wanted::Current(identity)
+        }))
+    }
+
+    fn has_token(&self, uri: &Uri, headers: &http::HeaderMap) -> bool {
+        match &self.attachment {
+            None => headers.contains_key(AUTHORIZATION),
+            Some(attachment) => attachment.is_present(uri, headers),
+        }
+    }
+
+    /// Puts a token on a request.
+    pub(super) fn attach(&self, head: &mut impl Head, published: &Published) -> Result<(), Error> {
+        match &self.attachment {
+            None => insert(head.headers_mut(), AUTHORIZATION, published.header.clone()),
+            Some(attachment) => attachment.attach(head, published, &self.guard),
+        }
+    }
+
+    /// Waits for the token that is wanted.
+    pub(super) async fn acquire(&self, wanted: &Wanted) -> Result<Arc<Published>, Error> {
+        match wanted {
+            Wanted::Given(given) => Ok(Arc::clone(given.published())),
+            Wanted::Current(identity) => self.manager.acquire(identity).await,
+            Wanted::Another(identity) => self.manager.acquire_another(identity).await,
+        }
     }
 }
 
@@ -213,8 +334,24 @@ impl<P: fmt::Debug> fmt::Debug for OAuth2Layer<P> {
             .debug_struct("OAuth2Layer")
             .field("guard", &self.shared.guard)
             .field("refusal", &self.shared.refusal)
+            .field("attachment", &self.shared.attachment)
             .field("manager", &self.shared.manager)
             .field("policy", &self.policy)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+    use crate::token::token_source_fn;
+
+    #[test]
+    fn the_form_limit_is_that_of_the_table() {
+        let source = token_source_fn(|_| async { Ok(Token::new("token")) });
+        let layer = OAuth2Layer::new(Origins::dangerously_any(), source);
+        let limit = layer.shared.form_limit;
+        assert_documented("largest form that a token is put into", format!("{limit} bytes"));
     }
 }

@@ -7,10 +7,16 @@ use http::HeaderMap;
 use http::Response;
 use http::StatusCode;
 
+use crate::protocol::oauth2::challenge::Challenge;
+
 /// gRPC's UNAUTHENTICATED.
 const GRPC_UNAUTHENTICATED: &[u8] = b"16";
 
 /// How a server says that it does not accept a token.
+///
+/// A token that is refused is not sent again, and its successor is fetched; so this is for what a new token mends. A
+/// challenge with `insufficient_scope` or `insufficient_user_authentication` is therefore none, whatever its status,
+/// unless a closure says so; nor is a 407, which is about a proxy.
 ///
 /// ```
 /// use tower_oauth::oauth2::Refusal;
@@ -28,6 +34,8 @@ pub struct Refusal(Kind);
 enum Kind {
     #[default]
     Unauthorized,
+    Challenged,
+    InvalidToken,
     Grpc,
     When(Arc<Predicate>),
 }
@@ -38,6 +46,18 @@ impl Refusal {
     /// Status 401 (RFC 6750 §3.1). The default.
     pub fn unauthorized() -> Self {
         Self(Kind::Unauthorized)
+    }
+
+    /// Status 401 with a `Bearer` challenge whose `error`, if it has one, is `invalid_token`. For an API that stands
+    /// behind something else which says 401 as well, such as a gateway with a login of its own.
+    pub fn challenged() -> Self {
+        Self(Kind::Challenged)
+    }
+
+    /// Status 401 with a challenge that says `error="invalid_token"` (RFC 6750 §3.1), and nothing less. For servers that
+    /// keep to the RFC; many say only 401.
+    pub fn invalid_token() -> Self {
+        Self(Kind::InvalidToken)
     }
 
     /// Status 401, or gRPC's `UNAUTHENTICATED` in the headers (`grpc-status: 16`), as servers send it when they refuse a
@@ -51,12 +71,16 @@ impl Refusal {
         Self(Kind::When(Arc::new(predicate)))
     }
 
-    pub(super) fn matches<R>(&self, response: &Response<R>) -> bool {
+    /// `is_insufficient`: whether it says that the token is good, and not good enough.
+    pub(super) fn matches<R>(&self, response: &Response<R>, is_insufficient: bool) -> bool {
         let status = response.status();
+        let is_unauthorized = status == StatusCode::UNAUTHORIZED && !is_insufficient;
         match &self.0 {
-            Kind::Unauthorized => status == StatusCode::UNAUTHORIZED,
+            Kind::Unauthorized => is_unauthorized,
+            Kind::Challenged => is_unauthorized && says_challenged(response.headers()),
+            Kind::InvalidToken => is_unauthorized && says_invalid_token(response.headers()),
             Kind::Grpc => {
-                status == StatusCode::UNAUTHORIZED
+                is_unauthorized
                     || response
                         .headers()
                         .get("grpc-status")
@@ -67,10 +91,22 @@ impl Refusal {
     }
 }
 
+fn says_challenged(headers: &HeaderMap) -> bool {
+    Challenge::parse(headers).iter().any(|challenge| {
+        challenge.is("Bearer") && challenge.error().is_none_or(|error| error == "invalid_token")
+    })
+}
+
+fn says_invalid_token(headers: &HeaderMap) -> bool {
+    Challenge::parse(headers).iter().any(|challenge| challenge.error() == Some("invalid_token"))
+}
+
 impl fmt::Debug for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.0 {
             Kind::Unauthorized => "Refusal(401)",
+            Kind::Challenged => "Refusal(401 with a Bearer challenge)",
+            Kind::InvalidToken => "Refusal(401 with invalid_token)",
             Kind::Grpc => "Refusal(401 or grpc-status 16)",
             Kind::When(_) => "Refusal(predicate)",
         })
@@ -89,26 +125,59 @@ mod tests {
     #[test]
     fn unauthorized_is_401_and_nothing_else() {
         let refusal = Refusal::default();
-        assert!(refusal.matches(&response(401, &[])));
+        assert!(refusal.matches(&response(401, &[]), false));
         for other in [200, 400, 403, 407, 500] {
-            assert!(!refusal.matches(&response(other, &[("grpc-status", "16")])), "{other}");
+            assert!(!refusal.matches(&response(other, &[("grpc-status", "16")]), false), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_not_good_enough_is_not_refused() {
+        for refusal in
+            [Refusal::unauthorized(), Refusal::challenged(), Refusal::invalid_token(), Refusal::grpc()]
+        {
+            let both = response(401, &[("www-authenticate", "Bearer, Bearer error=\"invalid_token\"")]);
+            assert!(refusal.matches(&both, false), "{refusal:?}");
+            assert!(!refusal.matches(&both, true), "{refusal:?}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_may_be_required() {
+        let matches = |refusal: &Refusal, challenge: &'static str| {
+            refusal.matches(&response(401, &[("www-authenticate", challenge)]), false)
+        };
+        let (challenged, invalid) = (Refusal::challenged(), Refusal::invalid_token());
+        for challenge in ["bearer error=invalid_token", "Basic realm=\"a\", Bearer error=\"invalid_token\""] {
+            assert!(matches(&challenged, challenge) && matches(&invalid, challenge), "{challenge}");
+        }
+        assert!(matches(&challenged, "Bearer realm=\"a\"") && !matches(&invalid, "Bearer realm=\"a\""));
+        for challenge in
+            ["Basic", "Bearer error=invalid_request", "Basic realm=\"Bearer error=invalid_token\""]
+        {
+            assert!(!matches(&challenged, challenge) && !matches(&invalid, challenge), "{challenge}");
+        }
+        for refusal in [challenged, invalid] {
+            assert!(!refusal.matches(&response(401, &[]), false));
+            let forbidden = response(403, &[("www-authenticate", "Bearer error=invalid_token")]);
+            assert!(!refusal.matches(&forbidden, false));
         }
     }
 
     #[test]
     fn grpc_says_it_with_status_200() {
         let refusal = Refusal::grpc();
-        assert!(refusal.matches(&response(200, &[("grpc-status", "16")])));
-        assert!(refusal.matches(&response(401, &[])));
-        assert!(!refusal.matches(&response(200, &[("grpc-status", "0")])));
-        assert!(!refusal.matches(&response(200, &[("grpc-status", "7")])));
-        assert!(!refusal.matches(&response(200, &[])));
+        assert!(refusal.matches(&response(200, &[("grpc-status", "16")]), false));
+        assert!(refusal.matches(&response(401, &[]), false));
+        assert!(!refusal.matches(&response(200, &[("grpc-status", "0")]), false));
+        assert!(!refusal.matches(&response(200, &[("grpc-status", "7")]), false));
+        assert!(!refusal.matches(&response(200, &[]), false));
     }
 
     #[test]
     fn a_closure_decides_alone() {
         let refusal = Refusal::when(|status, headers| status == 200 && headers.contains_key("x-expired"));
-        assert!(refusal.matches(&response(200, &[("x-expired", "1")])));
-        assert!(!refusal.matches(&response(401, &[])));
+        assert!(refusal.matches(&response(200, &[("x-expired", "1")]), false));
+        assert!(!refusal.matches(&response(401, &[]), false));
     }
 }

@@ -1,74 +1,140 @@
-//! The slow paths: waiting for a token, and sending a request again.
+//! What happens to a request behind the hot path: waiting for a token, understanding the response, and sending again.
 
 use std::future::poll_fn;
 use std::sync::Arc;
 
-use http::HeaderValue;
+use bytes::Bytes;
 use http::Request;
 use http::Response;
-use http::header::AUTHORIZATION;
+use http::request::Parts;
 use tower::BoxError;
 use tower::Service;
 
 use crate::body::BodyPolicy;
 use crate::body::DrainPolicy;
+use crate::body::Rebuild;
 use crate::body::Replay;
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::oauth2::insufficiency::Insufficiency;
 use crate::oauth2::layer::Shared;
+use crate::oauth2::layer::Wanted;
+use crate::oauth2::placement::check_form;
 use crate::token::Identity;
+use crate::token::Published;
 
 /// A request that went out with a token.
 pub(super) struct Sent {
     pub(super) shared: Arc<Shared>,
-    pub(super) identity: Identity,
+    /// None when the token was not the manager's.
+    pub(super) identity: Option<Identity>,
     /// Of the token.
     pub(super) serial: u64,
+}
+
+/// What a response means.
+pub(super) enum Verdict {
+    Deliver,
+    /// The token was refused; it is not given out again.
+    Refused,
+    Fail(Error),
 }
 
 /// All that is needed to send a request a second time.
 pub(super) struct Again<S, B> {
     /// A clone that has not been asked whether it is ready.
     service: S,
-    request: Request<B>,
+    /// Without a token.
+    head: Parts,
+    body: Body<B>,
+}
+
+/// What is done with a body before it is sent.
+pub(super) enum Reading<B> {
+    /// It is left alone. With a second one, the request can be sent again.
+    Leave(Option<B>),
+    /// It is read, within this limit in bytes, so that it can be sent again.
+    Whole(usize, Rebuild<B>),
+    /// It is a form, which is read within this limit, and gets the token.
+    Form(usize, Rebuild<B>),
+}
+
+/// A body that is ready to be sent.
+enum Body<B> {
+    Whole(B),
+    /// A form that gets the token.
+    Form(Bytes, Rebuild<B>),
 }
 
 /// A request that has to wait.
 pub(super) struct Cold<P> {
     pub(super) shared: Arc<Shared>,
-    pub(super) identity: Identity,
-    /// Whether a new token was asked for.
-    pub(super) fresh: bool,
+    pub(super) wanted: Wanted,
     pub(super) policy: P,
 }
 
+impl<B> Reading<B> {
+    /// What has to be done with the body of `request`.
+    pub(super) fn of<P: BodyPolicy<B>>(
+        shared: &Shared,
+        policy: &P,
+        request: &Request<B>,
+    ) -> Result<Self, Error> {
+        if shared.attachment.as_ref().is_some_and(|attachment| attachment.is_form()) {
+            check_form(request)?;
+            return Ok(Self::Form(shared.form_limit, rebuild(policy)?));
+        }
+        Ok(match policy.replay(request.body()) {
+            Replay::Never => Self::Leave(None),
+            Replay::With(second) => Self::Leave(Some(second)),
+            Replay::AfterReading(limit) => Self::Whole(limit, rebuild(policy)?),
+        })
+    }
+}
+
 impl<S, B> Again<S, B> {
-    /// Of `first`, with another body.
-    pub(super) fn new<A>(service: S, first: &Request<A>, body: B) -> Self {
-        let mut request = Request::new(body);
-        *request.method_mut() = first.method().clone();
-        *request.uri_mut() = first.uri().clone();
-        *request.version_mut() = first.version();
-        *request.headers_mut() = first.headers().clone();
-        *request.extensions_mut() = first.extensions().clone();
-        Self { service, request }
+    /// Of `first`, which has no token yet, with another body.
+    pub(super) fn new<A>(service: S, first: &Request<A>, body: B) -> Box<Self> {
+        let mut copy = Request::new(());
+        *copy.method_mut() = first.method().clone();
+        *copy.uri_mut() = first.uri().clone();
+        *copy.version_mut() = first.version();
+        *copy.headers_mut() = first.headers().clone();
+        *copy.extensions_mut() = first.extensions().clone();
+        let (head, ()) = copy.into_parts();
+        Box::new(Self { service, head, body: Body::Whole(body) })
     }
 }
 
 impl Sent {
-    /// Whether `response` refuses the token; then it is not given out again.
-    pub(super) fn is_refused_by<R>(&self, response: &Response<R>) -> bool {
-        let is_refused = self.shared.refusal.matches(response);
-        if is_refused {
-            self.shared.manager.refused(&self.identity, self.serial);
+    /// Understands a response, and puts into its extensions what it lacks.
+    pub(super) fn look<R>(&self, response: &mut Response<R>) -> Verdict {
+        let lack = Insufficiency::of(response, || {
+            let identity = self.identity.as_ref()?;
+            self.shared.manager.current(identity, |published| published.token.access_token().clone())
+        });
+        if self.shared.refusal.matches(response, lack.is_some()) {
+            if let Some(identity) = &self.identity {
+                self.shared.manager.refused(identity, self.serial);
+                return Verdict::Refused;
+            }
         }
-        is_refused
+        match lack {
+            Some(lack) if self.shared.insufficiency_is_error => {
+                Verdict::Fail(lack.into_error(response.status()))
+            }
+            Some(lack) => {
+                lack.put_into(response);
+                Verdict::Deliver
+            }
+            None => Verdict::Deliver,
+        }
     }
 
     /// Gets another token and sends the request with it, once. Where there is no other token, `refusal` is delivered.
     pub(super) async fn send_again<S, B, R, P>(
         mut self,
-        mut again: Again<S, B>,
+        again: Again<S, B>,
         refusal: Response<R>,
         policy: P,
     ) -> Result<Response<R>, BoxError>
@@ -77,75 +143,99 @@ impl Sent {
         S::Error: Into<BoxError>,
         P: DrainPolicy<R>,
     {
-        let Ok(published) = self.shared.manager.acquire(&self.identity).await else {
+        let Some(identity) = &self.identity else { return Ok(refusal) };
+        let Ok(published) = self.shared.manager.acquire(identity).await else {
             return Ok(refusal);
         };
         policy.drain(refusal.into_body()).await;
-        poll_fn(|context| again.service.poll_ready(context)).await.map_err(Into::into)?;
+        let Again { mut service, head, body } = again;
+        poll_fn(|context| service.poll_ready(context)).await.map_err(Into::into)?;
         self.serial = published.serial;
-        attach(&mut again.request, published.header.clone());
-        let response = again.service.call(again.request).await.map_err(Into::into)?;
+        let request = complete(&self.shared, head, body, &published)?;
+        drop(published);
+        let mut response = service.call(request).await.map_err(Into::into)?;
         // Also a second refusal counts against the token; it is delivered all the same.
-        self.is_refused_by(&response);
-        Ok(response)
+        match self.look(&mut response) {
+            Verdict::Deliver | Verdict::Refused => Ok(response),
+            Verdict::Fail(error) => Err(error.into()),
+        }
     }
 }
 
 impl<P> Cold<P> {
-    /// Waits for a token, reads the body if it is to be sent again, and sends the request through the ready `service`.
+    /// Reads the body if that is to be, waits for a token, and sends the request through the ready `service`.
     pub(super) async fn send<S, B, R>(
         self,
         mut service: S,
         request: Request<B>,
-        replay: Replay<B>,
+        reading: Reading<B>,
     ) -> Result<Response<R>, BoxError>
     where
         S: Service<Request<B>, Response = Response<R>> + Clone,
         S::Error: Into<BoxError>,
         P: BodyPolicy<B> + DrainPolicy<R>,
     {
-        let Self { shared, identity, fresh, policy } = self;
-        let (mut request, second) = double(&policy, request, replay).await?;
-        let published = if fresh {
-            shared.manager.acquire_another(&identity).await?
-        } else {
-            shared.manager.acquire(&identity).await?
-        };
-        attach(&mut request, published.header.clone());
-        let again = second.map(|body| Again::new(service.clone(), &request, body));
-        let sent = Sent { shared, identity, serial: published.serial };
+        let Self { shared, wanted, policy } = self;
+        let (head, body) = request.into_parts();
+        let (body, second) = read(&policy, body, reading).await?;
+        let published = shared.acquire(&wanted).await?;
+        let again = second.map(|body| Again { service: service.clone(), head: head.clone(), body });
+        let request = complete(&shared, head, body, &published)?;
+        let serial = published.serial;
         drop(published);
-        let response = service.call(request).await.map_err(Into::into)?;
-        match again {
-            Some(again) if sent.is_refused_by(&response) => sent.send_again(again, response, policy).await,
-            Some(_) => Ok(response),
-            None => {
-                sent.is_refused_by(&response);
-                Ok(response)
-            }
+        let identity = match wanted {
+            Wanted::Given(_) => None,
+            Wanted::Current(identity) | Wanted::Another(identity) => Some(identity),
+        };
+        let sent = Sent { shared, identity, serial };
+        let mut response = service.call(request).await.map_err(Into::into)?;
+        match (sent.look(&mut response), again) {
+            (Verdict::Fail(error), _) => Err(error.into()),
+            (Verdict::Refused, Some(again)) => sent.send_again(again, response, policy).await,
+            (Verdict::Refused, None) | (Verdict::Deliver, _) => Ok(response),
         }
     }
 }
 
-/// A second body for the request, if it may be sent again.
-async fn double<B, P: BodyPolicy<B>>(
+/// Reads a body, if it is to be read, and gives a second one, if the request may be sent again.
+async fn read<B, P: BodyPolicy<B>>(
     policy: &P,
-    request: Request<B>,
-    replay: Replay<B>,
-) -> Result<(Request<B>, Option<B>), Error> {
-    let limit = match replay {
-        Replay::Never => return Ok((request, None)),
-        Replay::With(body) => return Ok((request, Some(body))),
-        Replay::AfterReading(limit) => limit,
-    };
-    let (parts, body) = request.into_parts();
-    let rebuild = policy.rebuild().ok_or_else(|| Error::new(ErrorKind::BodyUnreadable))?;
-    let bytes = rebuild.read(body, limit).await?;
-    let second = rebuild.make(bytes.clone());
-    Ok((Request::from_parts(parts, rebuild.make(bytes)), Some(second)))
+    body: B,
+    reading: Reading<B>,
+) -> Result<(Body<B>, Option<Body<B>>), Error> {
+    match reading {
+        Reading::Leave(second) => Ok((Body::Whole(body), second.map(Body::Whole))),
+        Reading::Whole(limit, rebuild) => {
+            let bytes = rebuild.read(body, limit).await?;
+            let second = rebuild.make(bytes.clone());
+            Ok((Body::Whole(rebuild.make(bytes)), Some(Body::Whole(second))))
+        }
+        Reading::Form(limit, make) => {
+            let bytes = make.read(body, limit).await?;
+            let second = Body::Form(bytes.clone(), rebuild(policy)?);
+            Ok((Body::Form(bytes, make), Some(second)))
+        }
+    }
 }
 
-/// Replaces whatever `Authorization` there is.
-fn attach<B>(request: &mut Request<B>, header: HeaderValue) {
-    request.headers_mut().insert(AUTHORIZATION, header);
+fn rebuild<B, P: BodyPolicy<B>>(policy: &P) -> Result<Rebuild<B>, Error> {
+    policy.rebuild().ok_or_else(|| Error::new(ErrorKind::BodyUnreadable))
+}
+
+/// Puts the token on a request.
+fn complete<B>(
+    shared: &Shared,
+    mut head: Parts,
+    body: Body<B>,
+    published: &Published,
+) -> Result<Request<B>, Error> {
+    shared.attach(&mut head, published)?;
+    let body = match (body, &shared.attachment) {
+        (Body::Form(form, rebuild), Some(attachment)) => {
+            rebuild.make(attachment.fill(&mut head.headers, &form, published)?)
+        }
+        (Body::Form(form, rebuild), None) => rebuild.make(form),
+        (Body::Whole(body), _) => body,
+    };
+    Ok(Request::from_parts(head, body))
 }

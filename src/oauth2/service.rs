@@ -7,19 +7,19 @@ use std::task::Poll;
 
 use http::Request;
 use http::Response;
-use http::header::AUTHORIZATION;
 use tower::BoxError;
 use tower::Service;
 
 use crate::body::BodyPolicy;
 use crate::body::DrainPolicy;
-use crate::body::Replay;
 use crate::body::Untouched;
 use crate::oauth2::OAuth2Layer;
 use crate::oauth2::ResponseFuture;
 use crate::oauth2::layer::Plan;
+use crate::oauth2::layer::Wanted;
 use crate::oauth2::send::Again;
 use crate::oauth2::send::Cold;
+use crate::oauth2::send::Reading;
 use crate::oauth2::send::Sent;
 
 /// Puts OAuth 2 tokens on the requests of the service inside. See the [module docs](super).
@@ -70,39 +70,43 @@ where
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
         let shared = &self.layer.shared;
-        let (identity, fresh) = match shared.plan_for(&request) {
-            Ok(Plan::Token(identity, fresh)) => (identity, fresh),
+        let wanted = match shared.plan_for(&request) {
+            Ok(Plan::Token(wanted)) => wanted,
             Ok(Plan::Pass) => return ResponseFuture::passed(self.inner.call(request)),
-            Ok(Plan::Given(given)) => {
-                request.headers_mut().insert(AUTHORIZATION, given.header());
-                return ResponseFuture::passed(self.inner.call(request));
-            }
             Err(error) => return ResponseFuture::failed(error),
         };
-        let replay = self.layer.policy.replay(request.body());
-        if !fresh && !matches!(replay, Replay::AfterReading(_)) {
-            let current =
-                shared.manager.current(&identity, |published| (published.header.clone(), published.serial));
-            if let Some((header, serial)) = current {
-                request.headers_mut().insert(AUTHORIZATION, header);
-                let again = match replay {
-                    Replay::With(body) => Some(Box::new(Again::new(self.inner.clone(), &request, body))),
-                    _ => None,
+        let mut reading = match Reading::of(shared, &self.layer.policy, &request) {
+            Ok(reading) => reading,
+            Err(error) => return ResponseFuture::failed(error),
+        };
+        if let Reading::Leave(second) = &mut reading {
+            let attached = match &wanted {
+                Wanted::Given(given) => Some((shared.attach(&mut request, given.published()), 0, None)),
+                Wanted::Current(identity) => shared.manager.current(identity, |published| {
+                    // Copied before it gets its token.
+                    let again = second.take().map(|body| Again::new(self.inner.clone(), &request, body));
+                    (shared.attach(&mut request, published), published.serial, again)
+                }),
+                Wanted::Another(_) => None,
+            };
+            if let Some((attached, serial, again)) = attached {
+                if let Err(error) = attached {
+                    return ResponseFuture::failed(error);
+                }
+                let identity = match wanted {
+                    Wanted::Given(_) => None,
+                    Wanted::Current(identity) | Wanted::Another(identity) => Some(identity),
                 };
                 let sent = Sent { shared: Arc::clone(shared), identity, serial };
-                return ResponseFuture::sent(
-                    self.inner.call(request),
-                    sent,
-                    again,
-                    self.layer.policy.clone(),
-                );
+                let policy = self.layer.policy.clone();
+                return ResponseFuture::sent(self.inner.call(request), sent, again, policy);
             }
         }
         // The service that is ready goes with the request; its clone stays here, to become ready in its turn.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        let cold = Cold { shared: Arc::clone(shared), identity, fresh, policy: self.layer.policy.clone() };
-        ResponseFuture::cold(cold.send(ready, request, replay))
+        let cold = Cold { shared: Arc::clone(shared), wanted, policy: self.layer.policy.clone() };
+        ResponseFuture::cold(cold.send(ready, request, reading))
     }
 }
 

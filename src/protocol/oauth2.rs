@@ -13,3 +13,5 @@ pub(crate) mod placement;
 pub(crate) mod registration;
 pub(crate) mod request;
 pub(crate) mod response;
+#[cfg(feature = "jwt")]
+pub(crate) mod service_account;

@@ -23,6 +23,7 @@ use crate::token::settings::Settings;
 ///
 /// | what | default | meaning |
 /// |---|---|---|
+/// | [`refresh_by_hand`](Self::refresh_by_hand) | no: the manager renews | who renews tokens |
 /// | [`refresh_fraction`](Self::refresh_fraction) | 0.8 | part of a token's life after which its successor is fetched while it is still in use, less up to 0.1 by chance |
 /// | [`hard_leeway`](Self::hard_leeway) | 10 s, at most a tenth of the life | before its end a token is no longer sent |
 /// | [`assumed_lifetime`](Self::assumed_lifetime) | none: it never ends | life of a token whose server does not say |
@@ -98,6 +99,16 @@ impl TokenManagerBuilder {
     /// Numbers from 0 to 1 that spread refreshes and pauses; for tests.
     pub fn chance(mut self, chance: impl Fn() -> f64 + Send + Sync + 'static) -> Self {
         self.settings.chance = Arc::new(chance);
+        self
+    }
+
+    /// Renews tokens only when [`TokenManager::refresh`] (or the marker
+    /// [`ForceRefresh`](crate::oauth2::ForceRefresh) on a request) says so: the source is never asked otherwise, not even
+    /// for the first token. A token that has ended, or that a server refused, is an error of the kind
+    /// [`TokenExpired`](crate::ErrorKind::TokenExpired), unless the store has a newer one; none at all is
+    /// [`NoToken`](crate::ErrorKind::NoToken). See [`manual::refreshing`](crate::manual::refreshing).
+    pub fn refresh_by_hand(mut self) -> Self {
+        self.settings.by_hand = true;
         self
     }
 

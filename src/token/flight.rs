@@ -156,7 +156,8 @@ impl Landing {
                 });
             }
             Err(Failure { error, died }) => {
-                if self.fail(&error) {
+                // That nobody has renewed a token by hand yet is no failure.
+                if self.fail(&error) && error.kind() != ErrorKind::TokenExpired {
                     let failed = error.clone();
                     let owner = key.clone();
                     self.shared.tell(Event::RefreshFailed { key, scope, reason, error, elapsed });
@@ -231,6 +232,10 @@ async fn renew(shared: &Arc<Shared>, entry: &Arc<Entry>, reason: Reason) -> Resu
         let basis = persist::basis(entry, stored);
         if let Some(published) = adopt(shared, entry, basis.record.as_ref(), reason) {
             return Ok(Obtained { published, exchanged: false });
+        }
+        if shared.settings.by_hand && reason != Reason::Forced {
+            let kind = if basis.record.is_some() { ErrorKind::TokenExpired } else { ErrorKind::NoToken };
+            return Err(Error::new(kind).into());
         }
         let refresh_token = basis.record.as_ref().and_then(Record::refresh_token).cloned();
         if let Some(error) = known_death(entry, &basis, refresh_token.as_ref()) {

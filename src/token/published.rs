@@ -1,12 +1,17 @@
 //! A token as it is given out.
 
-use http::HeaderValue;
+use std::sync::OnceLock;
 use std::time::SystemTime;
+
+use http::HeaderValue;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::token::Token;
 use crate::token::settings::Times;
+
+/// How many values for other headers are kept with a token; more are made each time.
+const VALUES: usize = 8;
 
 /// A token with everything that a request needs of it, made once and shared.
 #[derive(Debug)]
@@ -14,6 +19,7 @@ pub(crate) struct Published {
     pub(crate) token: Token,
     /// `Bearer …`, marked sensitive.
     pub(crate) header: HeaderValue,
+    others: Others,
     /// Tells one published token from every other of the manager.
     pub(crate) serial: u64,
     /// The generation of the record that it is from.
@@ -21,10 +27,49 @@ pub(crate) struct Published {
     pub(super) times: Times,
 }
 
+/// The same token as the value of other headers, or behind other schemes: a chain that grows as they are asked for.
+#[derive(Debug, Default)]
+struct Others(OnceLock<Box<Other>>);
+
+#[derive(Debug)]
+struct Other {
+    prefix: Box<str>,
+    value: HeaderValue,
+    next: Others,
+}
+
 impl Published {
     pub(super) fn new(token: Token, serial: u64, generation: u64, times: Times) -> Result<Self, Error> {
         let header = header_value(&token)?;
-        Ok(Self { token, header, serial, generation, times })
+        // The first clone sets up what the later ones share.
+        let _ = header.clone();
+        Ok(Self { token, header, others: Others::default(), serial, generation, times })
+    }
+
+    /// A token that no manager has.
+    pub(crate) fn alone(token: Token) -> Result<Self, Error> {
+        Self::new(token.without_refresh_token(), 0, 0, Times { soft: None, hard: None, end: None })
+    }
+
+    /// The value of a header that is `prefix` and the token, marked sensitive; made once for each prefix.
+    pub(crate) fn header_after(&self, prefix: &str) -> Result<HeaderValue, Error> {
+        let mut others = &self.others;
+        for _ in 0..VALUES {
+            let other = match others.0.get() {
+                Some(other) => other,
+                None => {
+                    let value = prefixed(prefix, &self.token)?;
+                    let _ = value.clone();
+                    let other = Other { prefix: prefix.into(), value, next: Others::default() };
+                    others.0.get_or_init(|| Box::new(other))
+                }
+            };
+            if *other.prefix == *prefix {
+                return Ok(other.value.clone());
+            }
+            others = &other.next;
+        }
+        prefixed(prefix, &self.token)
     }
 
     /// Whether it may be sent at `now`.
@@ -43,6 +88,10 @@ impl Published {
 /// [`ErrorKind::InvalidToken`] for a token that is empty or holds bytes that no header may carry, and for a type that
 /// needs more than its name (`mac`, `DPoP`).
 pub(crate) fn header_value(token: &Token) -> Result<HeaderValue, Error> {
+    prefixed("Bearer ", token)
+}
+
+fn prefixed(prefix: &str, token: &Token) -> Result<HeaderValue, Error> {
     let invalid = |detail: &'static str| Error::new(ErrorKind::InvalidToken).detail(detail);
     if ["mac", "dpop", "hoba"].iter().any(|name| token.token_type().eq_ignore_ascii_case(name)) {
         return Err(invalid("its type needs proofs that this layer does not make"));
@@ -54,8 +103,8 @@ pub(crate) fn header_value(token: &Token) -> Result<HeaderValue, Error> {
     if !access_token.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err(invalid("it holds bytes that are not visible ASCII"));
     }
-    let mut text = Vec::with_capacity("Bearer ".len() + access_token.len());
-    text.extend_from_slice(b"Bearer ");
+    let mut text = Vec::with_capacity(prefix.len() + access_token.len());
+    text.extend_from_slice(prefix.as_bytes());
     text.extend_from_slice(access_token.as_bytes());
     let mut value = HeaderValue::from_maybe_shared(bytes::Bytes::from(text))
         .map_err(|_| invalid("it cannot be the value of a header"))?;
@@ -74,6 +123,20 @@ mod tests {
             assert_eq!(header, "Bearer abc");
             assert!(header.is_sensitive());
         }
+    }
+
+    #[test]
+    fn every_prefix_has_its_value_and_it_is_kept() {
+        let published = Published::alone(Token::new("abc")).unwrap();
+        for round in 0..2 {
+            for number in 0..2 * VALUES {
+                let value = published.header_after(&format!("Scheme-{number} ")).unwrap();
+                assert_eq!(value, format!("Scheme-{number} abc"), "round {round}");
+                assert!(value.is_sensitive());
+            }
+        }
+        assert_eq!(published.header_after("").unwrap(), "abc");
+        assert!(!format!("{published:?}").contains("abc"));
     }
 
     #[test]

@@ -12,6 +12,8 @@ pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
 /// What the builder sets. Its docs have the table.
 #[derive(Clone)]
 pub(super) struct Settings {
+    /// Whether tokens are renewed only when somebody says so.
+    pub(super) by_hand: bool,
     pub(super) refresh_fraction: f64,
     pub(super) hard_leeway: Duration,
     pub(super) assumed_lifetime: Option<Duration>,
@@ -33,6 +35,7 @@ pub(super) struct Settings {
 impl Default for Settings {
     fn default() -> Self {
         Self {
+            by_hand: false,
             refresh_fraction: 0.8,
             hard_leeway: Duration::from_secs(10),
             assumed_lifetime: None,
@@ -73,6 +76,12 @@ impl Settings {
 
     /// The times of a token that went through [`Token::stamped`].
     pub(super) fn times(&self, token: &Token) -> Times {
+        let times = self.own_times(token);
+        // Nobody wants a new one by himself.
+        if self.by_hand { Times { soft: None, ..times } } else { times }
+    }
+
+    fn own_times(&self, token: &Token) -> Times {
         let obtained_at = token.obtained_at().unwrap_or(SystemTime::UNIX_EPOCH);
         let assumed = || self.assumed_lifetime.and_then(|lifetime| obtained_at.checked_add(lifetime));
         let wanted_after = |delay: Duration| obtained_at.checked_add(delay);
@@ -180,6 +189,16 @@ mod tests {
     #[test]
     fn chance_brings_the_renewal_forward_by_up_to_a_tenth() {
         assert_eq!(times(1_000 * SECOND, 1.0).soft, Some(moment(1_000 + 700)));
+    }
+
+    #[test]
+    fn by_hand_nothing_is_wanted_early() {
+        assert_documented("who renews tokens", "the manager");
+        assert!(!Settings::default().by_hand);
+        let by_hand = Settings { by_hand: true, ..settings(0.0) };
+        let token = Token::new("t").expires_in(100 * SECOND).stamped(moment(0));
+        let expected = Times { soft: None, ..settings(0.0).times(&token) };
+        assert_eq!(by_hand.times(&token), expected);
     }
 
     #[test]

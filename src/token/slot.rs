@@ -143,9 +143,12 @@ impl Slot {
         if self.flying.is_some() {
             return Decision::Wait;
         }
-        // A login may have happened elsewhere: that is what a forced refresh of a dead grant looks for.
+        // A login may have happened elsewhere: that is what a forced refresh of a dead grant looks for. And where tokens
+        // are renewed by hand, this is what the one who is told that there is none does next.
         if let Some(error) = self.paused(now) {
-            return Decision::Fail(error);
+            if !waits_for_somebody(&error) {
+                return Decision::Fail(error);
+            }
         }
         self.take_off();
         Decision::Refresh(Reason::Forced, Duration::ZERO)
@@ -198,7 +201,7 @@ impl Slot {
                 return true;
             }
             ErrorKind::ShutDown | ErrorKind::Reentrant => return true,
-            ErrorKind::NoToken => NO_TOKEN_PAUSE,
+            _ if waits_for_somebody(error) => NO_TOKEN_PAUSE,
             _ if error.is_configuration() => settings.configuration_pause,
             _ => pause(settings.back_off, attempts, chance),
         };
@@ -295,10 +298,15 @@ impl Slot {
     /// The error of those who come while a pause lasts.
     fn paused(&self, now: SystemTime) -> Option<Error> {
         let pause = self.pause.as_ref().filter(|pause| pause.stretch.holds(now))?;
-        // Whoever has to log in is told so each time.
-        let is_login_needed = pause.error.needs_reauthorization();
-        Some(if is_login_needed { pause.error.clone() } else { pause.error.backed_off(pause.stretch.until) })
+        // Whoever has to log in, or to refresh by hand, is told so each time.
+        let is_plain = pause.error.needs_reauthorization() || waits_for_somebody(&pause.error);
+        Some(if is_plain { pause.error.clone() } else { pause.error.backed_off(pause.stretch.until) })
     }
+}
+
+/// Whether the next move is not the manager's: to log in, or to refresh by hand.
+fn waits_for_somebody(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::NoToken | ErrorKind::TokenExpired)
 }
 
 impl Refusals {
