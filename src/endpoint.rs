@@ -54,4 +54,7 @@ pub use secret_source::SecretSource;
 pub use signing_key::SigningKey;
 pub use token_endpoint::TokenEndpoint;
 
+#[cfg(feature = "jwt")]
+pub(crate) use assertion::assertion_for;
+pub(crate) use client_auth::base64url;
 pub(crate) use token_endpoint::push_scope;

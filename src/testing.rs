@@ -75,7 +75,7 @@
 //! # What is where
 //! | path | what |
 //! |---|---|
-//! | `/token` | client credentials, refresh token, authorization code with PKCE, password (RFC 6749, RFC 7636) |
+//! | `/token` | client credentials, refresh token, authorization code with PKCE, password (RFC 6749, RFC 7636); with feature `jwt`, JWT bearer and client assertions (RFC 7523) |
 //! | `/authorize` | approves at once, and redirects with `code`, `state` and `iss` (RFC 9207) |
 //! | `/revoke` | ends an access token, or the whole login of a refresh token (RFC 7009) |
 //! | `/resource`, and below | wants a bearer token (RFC 6750); answers with the client, the user, the scope and what was sent |
@@ -104,6 +104,8 @@ mod oauth1;
 mod oauth2;
 mod provider;
 mod serve;
+#[cfg(feature = "jwt")]
+mod service_account;
 mod stats;
 
 pub use body::Body;
@@ -116,6 +118,8 @@ pub use provider::Issued;
 pub use provider::Provider;
 pub use provider::ResponseFuture;
 pub use serve::Served;
+#[cfg(feature = "jwt")]
+pub use service_account::service_account;
 pub use stats::GrantCounts;
 pub use stats::OAuth1Counts;
 pub use stats::ResourceCounts;

@@ -68,6 +68,11 @@ impl TokenEndpoint {
         self
     }
 
+    /// The endpoint's URL, without query.
+    pub(crate) fn url(&self) -> &str {
+        self.endpoint.shown()
+    }
+
     /// The identifier of the client.
     pub(crate) fn client_id(&self) -> &str {
         self.caller.auth.client_id()

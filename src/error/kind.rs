@@ -26,6 +26,12 @@ pub enum ErrorKind {
     ForeignOrigin,
     /// The request, or the endpoint, is plain http.
     InsecureScheme,
+    /// The server wants the user to log in anew, or in a stronger way (RFC 9470). Only where the layer was told so by
+    /// [`insufficiency_is_error`](crate::OAuth2Layer::insufficiency_is_error).
+    InsufficientAuthentication,
+    /// The token is not good for what the request needs (RFC 6750 §3.1). Only where the layer was told so by
+    /// [`insufficiency_is_error`](crate::OAuth2Layer::insufficiency_is_error).
+    InsufficientScope,
     /// The answer that the resource owner brought back makes no sense: no code, the same parameter twice, another way than
     /// was asked for.
     InvalidAuthorizationResponse,
@@ -45,6 +51,10 @@ pub enum ErrorKind {
     NoToken,
     /// Body placement was asked for, and the request's body is not a form.
     NotAForm,
+    /// The token does not fit where it was to go: the URI or the headers would be longer than they may be.
+    Placement,
+    /// The hook [`protected_request`](crate::OAuth2Layer::protected_request) failed.
+    ProtectedRequest,
     /// The request already has an `oauth_*` parameter.
     ProtocolParameterPresent,
     /// The endpoint answered with a redirect, which is never followed.
@@ -71,6 +81,9 @@ pub enum ErrorKind {
     Store,
     /// The endpoint did not answer in time.
     Timeout,
+    /// The token has ended or was refused, and the manager renews tokens only
+    /// [by hand](crate::token::TokenManagerBuilder::refresh_by_hand).
+    TokenExpired,
     /// The callback is not about the request token of this login.
     TokenMismatch,
     /// The HTTP client could not send the request to the endpoint or read its answer.
@@ -164,6 +177,16 @@ impl ErrorKind {
                 "credentials are not sent over plain http",
                 "use https, or `dangerously_allow_http()` if the network is yours",
             ),
+            Self::InsufficientAuthentication => (
+                "insufficient_authentication",
+                "the server wants the user to be authenticated anew, or in a stronger way",
+                "log in again with the `acr_values` or `max_age` that it asks for",
+            ),
+            Self::InsufficientScope => (
+                "insufficient_scope",
+                "the token is not good for what the request needs",
+                "ask for the scope with an `AccessScope` in the request's extensions, or in a new login",
+            ),
             Self::InvalidAuthorizationResponse => (
                 "invalid_authorization_response",
                 "what came back from the authorization could not be understood",
@@ -210,6 +233,14 @@ impl ErrorKind {
                 "the parameters were to go into the body, which is not a form",
                 "send `application/x-www-form-urlencoded`, or use another placement",
             ),
+            Self::Placement => (
+                "placement",
+                "the token does not fit where it was to go",
+                "shorten the request, or use another `Placement`",
+            ),
+            Self::ProtectedRequest => {
+                ("protected_request", "the hook `protected_request` failed", "see the cause")
+            }
             Self::ProtocolParameterPresent => (
                 "protocol_parameter_present",
                 "the request already has an OAuth parameter",
@@ -252,6 +283,11 @@ impl ErrorKind {
             ),
             Self::Store => ("store", "the token store failed", ""),
             Self::Timeout => ("timeout", "the endpoint did not answer in time", ""),
+            Self::TokenExpired => (
+                "token_expired",
+                "the token has ended or was refused, and is renewed only by hand",
+                "call `TokenManager::refresh`",
+            ),
             Self::TokenMismatch => (
                 "token_mismatch",
                 "the callback is not about the request token of this login",

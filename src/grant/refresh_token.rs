@@ -7,7 +7,9 @@ use crate::error::ConfigError;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::protocol::oauth2::form::Form;
+use crate::secret::Secret;
 use crate::token::AccessScope;
+use crate::token::Record;
 use crate::token::SourceRequest;
 use crate::token::Token;
 use crate::token::TokenSource;
@@ -77,16 +79,42 @@ impl TokenSource for RefreshToken {
                 Error::new(ErrorKind::ReauthorizationRequired).detail("the login brought no refresh token")
             );
         };
-        let mut form = Form::new("refresh_token");
-        form.push_secret("refresh_token", refresh_token);
-        push_scope(&mut form, &request, &AccessScope::new());
-        self.endpoint.exchange(form).await.map_err(|error| {
-            // The refusals that say something of the grant and not of the client or the moment: RFC 6749 §5.2, and
-            // OpenID Connect Core §3.1.2.6 where a server wants to see the user.
-            let is_dead = error.kind() == ErrorKind::Refused
-                && !error.is_transient()
-                && error.server().is_some_and(|server| DEAD.contains(&server.code()));
-            if is_dead { error.into_reauthorization_required() } else { error }
-        })
+        renew(&self.endpoint, &request, refresh_token).await
     }
+}
+
+/// Uses the refresh token of a grant that can also begin anew; `begin` is how, for when there is none, or it is of no more
+/// use.
+pub(super) async fn renew_or_begin(
+    endpoint: &TokenEndpoint,
+    request: &SourceRequest,
+    begin: impl Future<Output = Result<Token, Error>> + Send,
+) -> Result<Token, Error> {
+    if let Some(refresh_token) = request.previous().and_then(Record::refresh_token) {
+        match renew(endpoint, request, refresh_token).await {
+            Err(error) if error.kind() == ErrorKind::ReauthorizationRequired => {}
+            renewed => return renewed,
+        }
+    }
+    begin.await
+}
+
+async fn renew(
+    endpoint: &TokenEndpoint,
+    request: &SourceRequest,
+    refresh_token: &Secret,
+) -> Result<Token, Error> {
+    let mut form = Form::new("refresh_token");
+    form.push_secret("refresh_token", refresh_token);
+    push_scope(&mut form, request, &AccessScope::new());
+    endpoint.exchange(form).await.map_err(ended)
+}
+
+/// Tells refusals that say something of the grant from those that say something of the client or the moment: RFC 6749
+/// §5.2, and OpenID Connect Core §3.1.2.6 where a server wants to see the user.
+pub(super) fn ended(error: Error) -> Error {
+    let is_dead = error.kind() == ErrorKind::Refused
+        && !error.is_transient()
+        && error.server().is_some_and(|server| DEAD.contains(&server.code()));
+    if is_dead { error.into_reauthorization_required() } else { error }
 }

@@ -9,6 +9,8 @@ use crate::clock::Clock;
 use crate::clock::SharedClock;
 use crate::secret::Secret;
 use crate::testing::provider::Provider;
+#[cfg(feature = "jwt")]
+use crate::testing::service_account;
 
 /// Sets a [`Provider`] up; see [`Provider::builder`].
 ///
@@ -28,6 +30,12 @@ pub struct ProviderBuilder(Settings);
 pub(super) struct Settings {
     /// Client secrets by client id; a public client has none.
     pub(super) clients: HashMap<String, Option<Secret>>,
+    /// Public keys by the id of a client that signs assertions.
+    #[cfg(feature = "jwt")]
+    pub(super) client_keys: HashMap<String, String>,
+    /// Public keys by the name of a service account.
+    #[cfg(feature = "jwt")]
+    pub(super) service_accounts: HashMap<String, String>,
     /// Passwords by user name.
     pub(super) users: HashMap<String, Secret>,
     pub(super) access_token_lifetime: Duration,
@@ -65,6 +73,10 @@ impl ProviderBuilder {
     pub(super) fn new() -> Self {
         Self(Settings {
             clients: HashMap::new(),
+            #[cfg(feature = "jwt")]
+            client_keys: HashMap::new(),
+            #[cfg(feature = "jwt")]
+            service_accounts: HashMap::new(),
             users: HashMap::new(),
             access_token_lifetime: Duration::from_secs(3600),
             rotate_refresh_tokens: true,
@@ -78,15 +90,20 @@ impl ProviderBuilder {
 
     /// Adds the clients, the user and the credentials that [`Provider::new`] lists.
     pub fn test_clients(self) -> Self {
-        self.client("test-client", "test-secret")
+        #[cfg(feature = "jwt")]
+        let this =
+            self.service_account(service_account::CLIENT_EMAIL, include_str!("service_account.pub.pem"));
+        #[cfg(not(feature = "jwt"))]
+        let this = self;
+        this.client("test-client", "test-secret")
             .public_client("test-app")
             .user("test-user", "test-password")
             .oauth1_client("consumer-key", "consumer-secret")
             .oauth1_token("consumer-key", "token", "token-secret")
     }
 
-    /// Adds an OAuth 2 client that authenticates with a secret, by Basic or in the form (RFC 6749 §2.3.1). It may use
-    /// every grant.
+    /// Adds an OAuth 2 client that authenticates with a secret, by Basic or in the form (RFC 6749 §2.3.1), or with a JWT
+    /// that is signed with it (feature `jwt`; RFC 7523 §2.2). It may use every grant.
     pub fn client(mut self, id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         self.0.clients.insert(id.into(), Some(secret.into()));
         self
@@ -96,6 +113,22 @@ impl ProviderBuilder {
     /// the client credentials grant.
     pub fn public_client(mut self, id: impl Into<String>) -> Self {
         self.0.clients.insert(id.into(), None);
+        self
+    }
+
+    /// Adds an OAuth 2 client that authenticates with JWTs that it signs (`private_key_jwt`, RFC 7523 §2.2), and its public
+    /// key as PEM. Each JWT is good for one request.
+    #[cfg(feature = "jwt")]
+    pub fn key_client(mut self, id: impl Into<String>, public_key: impl Into<String>) -> Self {
+        self.0.client_keys.insert(id.into(), public_key.into());
+        self
+    }
+
+    /// Adds a service account, for the JWT bearer grant (RFC 7523 §2.1), and its public key as PEM. Its assertions may name
+    /// any user as their subject.
+    #[cfg(feature = "jwt")]
+    pub fn service_account(mut self, name: impl Into<String>, public_key: impl Into<String>) -> Self {
+        self.0.service_accounts.insert(name.into(), public_key.into());
         self
     }
 

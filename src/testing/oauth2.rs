@@ -1,5 +1,7 @@
 //! The OAuth 2 half: RFC 6749 with PKCE (RFC 7636), revocation (RFC 7009) and bearer tokens (RFC 6750).
 
+#[cfg(feature = "jwt")]
+mod assertion;
 mod authorize;
 mod client_auth;
 mod resource;

@@ -23,6 +23,8 @@ use tower::Service;
 use crate::secret::Secret;
 use crate::testing::answer;
 use crate::testing::body::Body;
+#[cfg(feature = "jwt")]
+use crate::testing::bounded::Bounded;
 use crate::testing::builder::ProviderBuilder;
 use crate::testing::builder::Settings;
 use crate::testing::faults::Fault;
@@ -40,6 +42,9 @@ use crate::testing::stats::Stats;
 
 /// Requests that are remembered.
 const REMEMBERED: usize = 256;
+/// Identifiers of assertions that are remembered.
+#[cfg(feature = "jwt")]
+const SEEN: usize = 10_000;
 
 /// An OAuth 1.0a and OAuth 2 provider, with resources that it protects, in this process. See the
 /// [module docs](super).
@@ -58,11 +63,33 @@ pub(super) struct State {
     pub(super) stats: Stats,
     pub(super) tokens: oauth2::Tokens,
     pub(super) oauth1: oauth1::Memory,
+    /// The identifiers of the assertions of clients (RFC 7523 §3).
+    #[cfg(feature = "jwt")]
+    pub(super) assertions: Seen,
     faults: Faults,
     holds: Holds,
     /// The last requests, each with its number.
     seen: VecDeque<(u64, SeenRequest)>,
     next_request: u64,
+}
+
+/// Identifiers that must not come again.
+#[cfg(feature = "jwt")]
+pub(super) struct Seen(Bounded<String, ()>);
+
+#[cfg(feature = "jwt")]
+impl Seen {
+    /// Remembers an identifier; `false` when it was there before.
+    pub(super) fn insert(&mut self, identifier: String) -> bool {
+        self.0.insert(identifier, ())
+    }
+}
+
+#[cfg(feature = "jwt")]
+impl Default for Seen {
+    fn default() -> Self {
+        Self(Bounded::new(SEEN))
+    }
 }
 
 /// What a request has to go through.
@@ -94,6 +121,7 @@ impl Provider {
     /// | OAuth 2 client | `test-client` | `test-secret` |
     /// | OAuth 2 public client | `test-app` | |
     /// | user | `test-user` | `test-password` |
+    /// | service account (feature `jwt`) | `test-robot@example.com` | the key of [`service_account`](super::service_account) |
     /// | OAuth 1.0a client | `consumer-key` | `consumer-secret` |
     /// | OAuth 1.0a token | `token` | `token-secret` |
     pub fn new() -> Self {

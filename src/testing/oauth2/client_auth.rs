@@ -1,5 +1,7 @@
 //! Who asks: client authentication (RFC 6749 §2.3.1).
 
+use std::time::SystemTime;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
@@ -14,6 +16,10 @@ use crate::testing::body::Body;
 use crate::testing::builder::Settings;
 use crate::testing::form;
 use crate::testing::form::Parameters;
+use crate::testing::incoming::Incoming;
+#[cfg(feature = "jwt")]
+use crate::testing::oauth2::assertion;
+use crate::testing::provider::State;
 
 /// A client that proved who it is, or a public one that named itself.
 pub(super) struct Client {
@@ -55,6 +61,59 @@ impl TokenError {
         }
         response
     }
+}
+
+/// Finds out which client asks: by an assertion, if there is one, or as [`authenticate`] does.
+pub(super) fn authenticate_with_assertion(
+    settings: &Settings,
+    state: &mut State,
+    now: SystemTime,
+    request: &Incoming,
+    form: &Parameters,
+) -> Result<Client, TokenError> {
+    #[cfg(feature = "jwt")]
+    if let Some(assertion) = form.find("client_assertion") {
+        return assert_client(settings, state, now, request, form, assertion);
+    }
+    #[cfg(not(feature = "jwt"))]
+    let _ = (state, now);
+    authenticate(settings, &request.headers, form)
+}
+
+/// RFC 7523 §2.2 and §3.
+#[cfg(feature = "jwt")]
+fn assert_client(
+    settings: &Settings,
+    state: &mut State,
+    now: SystemTime,
+    request: &Incoming,
+    form: &Parameters,
+    assertion: &str,
+) -> Result<Client, TokenError> {
+    let invalid = |description: &str| TokenError::invalid_client(description, false);
+    if form.find("client_assertion_type") != Some(assertion::JWT_BEARER) {
+        return Err(invalid("client_assertion_type is not the one of JWTs"));
+    }
+    if request.headers.contains_key(header::AUTHORIZATION) || form.find("client_secret").is_some() {
+        return Err(TokenError::new("invalid_request", "the client authenticated in more than one way"));
+    }
+    let id = assertion::unverified_issuer(assertion).ok_or_else(|| invalid("the assertion is no JWT"))?;
+    if form.find("client_id").is_some_and(|posted| posted != id) {
+        return Err(TokenError::new("invalid_request", "assertion and form name different clients"));
+    }
+    let key = match (settings.client_keys.get(&id), settings.clients.get(&id)) {
+        (Some(key), _) => assertion::Key::Public(key),
+        (None, Some(Some(secret))) => assertion::Key::Shared(secret),
+        _ => return Err(invalid("the client is unknown, or has nothing to sign with")),
+    };
+    let verified = assertion::verify(assertion, &key, now, request).map_err(invalid)?;
+    if verified.text("sub") != Some(&id) {
+        return Err(invalid("the subject of the assertion is not the client"));
+    }
+    if !assertion::is_first(state, &verified) {
+        return Err(invalid("the assertion was used before"));
+    }
+    Ok(Client { id, is_public: false })
 }
 
 /// Finds out which client asks.

@@ -19,9 +19,11 @@ use crate::testing::body::Body;
 use crate::testing::builder::Settings;
 use crate::testing::form::Parameters;
 use crate::testing::incoming::Incoming;
+#[cfg(feature = "jwt")]
+use crate::testing::oauth2::assertion;
 use crate::testing::oauth2::client_auth::Client;
 use crate::testing::oauth2::client_auth::TokenError;
-use crate::testing::oauth2::client_auth::authenticate;
+use crate::testing::oauth2::client_auth::authenticate_with_assertion;
 use crate::testing::oauth2::tokens::Approval;
 use crate::testing::oauth2::tokens::Challenge;
 use crate::testing::oauth2::tokens::Grant;
@@ -59,7 +61,11 @@ fn try_token(
     let form = form(request)?;
     let grant_type = form.find("grant_type").unwrap_or_default();
     count(&mut state.stats, grant_type);
-    let client = authenticate(settings, &request.headers, &form)?;
+    #[cfg(feature = "jwt")]
+    if grant_type == JWT_BEARER {
+        return jwt_bearer(settings, state, now, request, &form);
+    }
+    let client = authenticate_with_assertion(settings, state, now, request, &form)?;
     let asked = Asked { settings, state, form: &form, client, expires_at: settings.expiry(now), now };
     match grant_type {
         "authorization_code" => asked.authorization_code(),
@@ -69,6 +75,34 @@ fn try_token(
         "" => Err(TokenError::new("invalid_request", "grant_type is missing")),
         _ => Err(TokenError::new("unsupported_grant_type", "the provider does not have this grant")),
     }
+}
+
+/// The name of the JWT bearer grant.
+#[cfg(feature = "jwt")]
+const JWT_BEARER: &str = "urn:ietf:params:oauth:grant-type:jwt-bearer";
+
+/// RFC 7523 §2.1 and §3.1, where the assertion says who the client is. Its subject is the user, unless that is the account
+/// itself.
+#[cfg(feature = "jwt")]
+fn jwt_bearer(
+    settings: &Settings,
+    state: &mut State,
+    now: SystemTime,
+    request: &Incoming,
+    form: &Parameters,
+) -> Result<Grant, TokenError> {
+    let invalid = |description: &str| TokenError::new("invalid_grant", description);
+    let assertion =
+        form.find("assertion").ok_or_else(|| TokenError::new("invalid_request", "assertion is missing"))?;
+    let account =
+        assertion::unverified_issuer(assertion).ok_or_else(|| invalid("the assertion is no JWT"))?;
+    let key = settings.service_accounts.get(&account).ok_or_else(|| invalid("the account is unknown"))?;
+    let verified =
+        assertion::verify(assertion, &assertion::Key::Public(key), now, request).map_err(invalid)?;
+    let user = verified.text("sub").filter(|subject| *subject != account).map(str::to_owned);
+    let scope = verified.text("scope").or(form.find("scope")).unwrap_or_default().to_owned();
+    let approval = Approval { client: account, user, scope };
+    Ok(state.tokens.issue_to_client(approval, settings.expiry(now)))
 }
 
 /// The form of a request to an endpoint that wants one.
