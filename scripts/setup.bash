@@ -36,18 +36,45 @@ need_system_packages() {
   { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || packages+=(python3-venv)
   has openssl || packages+=(openssl)
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || packages+=(ca-certificates)
-  ((${#packages[@]})) || return 0
+  install_packages "${packages[@]}"
+}
 
-  local as_root=()
-  [[ $(id -u) == 0 ]] || as_root=(sudo)
-  if ! has apt-get || { ((${#as_root[@]})) && ! has sudo; }; then
-    echo "missing, and only apt-get as root could install them here: ${packages[*]}" >&2
+# The servers that stores talk to. Tests start instances of their own, on free ports.
+need_store_servers() {
+  local packages=() services=()
+  has redis-server || { packages+=(redis-server) services+=(redis-server); }
+  has_postgres || { packages+=(postgresql) services+=(postgresql); }
+  ((${#packages[@]})) || return 0
+  # Debian starts what it installs, unless this file says no.
+  local policy=/usr/sbin/policy-rc.d made=
+  if [[ ! -e $policy ]]; then
+    made=1
+    printf '#!/bin/sh\nexit 101\n' | as_root tee "$policy" >/dev/null
+    as_root chmod +x "$policy"
+  fi
+  local status=0
+  install_packages "${packages[@]}" || status=$?
+  if [[ $made ]]; then as_root rm -f "$policy"; fi
+  ((status == 0)) || return "$status"
+  # Nor with the next boot.
+  if has systemctl; then as_root systemctl disable --quiet "${services[@]}"; fi
+}
+
+has_postgres() { has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
+
+install_packages() {
+  (($#)) || return 0
+  if ! has apt-get || { [[ $(id -u) != 0 ]] && ! has sudo; }; then
+    echo "missing, and only apt-get as root could install them here: $*" >&2
     return 1
   fi
-  echo "installing with apt-get: ${packages[*]}"
-  "${as_root[@]}" apt-get update -q
-  "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive \
-    apt-get install -q -y --no-install-recommends "${packages[@]}"
+  echo "installing with apt-get: $*"
+  as_root apt-get update -q
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$@"
+}
+
+as_root() {
+  if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi
 }
 
 need_rust_components() {
