@@ -3,6 +3,8 @@
 //! | endpoint | type |
 //! |---|---|
 //! | token (RFC 6749 §3.2) | [`TokenEndpoint`] |
+//! | pushed authorization request (RFC 9126) | [`PushedAuthorizationEndpoint`] |
+//! | device authorization (RFC 8628) | [`DeviceAuthorizationEndpoint`] |
 //! | revocation (RFC 7009) | [`RevocationEndpoint`] |
 //! | introspection (RFC 7662) | [`IntrospectionEndpoint`] |
 //! | registration (RFC 7591, RFC 7592) | [`RegistrationEndpoint`] |
@@ -18,6 +20,7 @@ mod caller;
 mod client_auth;
 mod device_authorization;
 mod discovery;
+mod fields;
 mod introspection;
 mod pushed_authorization;
 mod registration;
@@ -27,6 +30,11 @@ mod secret_source;
 mod signing_key;
 mod token_endpoint;
 
+pub use crate::protocol::oauth2::request::RequestRules;
+pub use crate::protocol::oauth2::request::TokenRequest;
+pub use crate::protocol::oauth2::response::ErrorPattern;
+pub use crate::protocol::oauth2::response::ResponseRules;
+pub use crate::protocol::oauth2::response::TokenField;
 pub use crate::protocol::oauth2::introspection::Introspection;
 #[cfg(feature = "jwt")]
 pub use crate::protocol::oauth2::jwt::PrivateKey;
@@ -45,6 +53,10 @@ pub use authorization_server::AuthorizationServer;
 pub use client_auth::ClientAuth;
 pub use client_auth::ClientRequest;
 pub use client_auth::IncludeClientId;
+pub use device_authorization::DeviceAuthorizationEndpoint;
+pub use device_authorization::DeviceAuthorizationResponse;
+pub use pushed_authorization::PushedAuthorization;
+pub use pushed_authorization::PushedAuthorizationEndpoint;
 pub use discovery::Discovery;
 pub use introspection::IntrospectionEndpoint;
 pub use registration::RegistrationEndpoint;

@@ -52,6 +52,8 @@ struct Inner {
     server: Option<ServerError>,
     retry_at: Option<SystemTime>,
     retry_after: Option<Duration>,
+    /// Known to pass by itself, whatever the server's code says.
+    passes: bool,
     delivery: Delivery,
     source: Option<Arc<BoxError>>,
 }
@@ -146,6 +148,7 @@ impl Error {
     pub fn is_transient(&self) -> bool {
         match self.0.kind {
             ErrorKind::UnexpectedStatus => self.0.status.is_none_or(is_passing_status),
+            ErrorKind::Refused if self.0.passes => true,
             ErrorKind::Refused => {
                 let passing = |server: &ServerError| {
                     matches!(server.code(), "temporarily_unavailable" | "server_error" | "slow_down")
@@ -164,7 +167,7 @@ impl Error {
     /// Whether the client itself was refused or is set up wrongly (`invalid_client`, `unauthorized_client`,
     /// `unsupported_grant_type`, `invalid_scope`): trying again will not help, changing the configuration will.
     pub fn is_configuration(&self) -> bool {
-        self.0.server.as_ref().is_some_and(|server| {
+        !self.0.passes && self.0.server.as_ref().is_some_and(|server| {
             matches!(
                 server.code(),
                 "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope"
@@ -184,6 +187,7 @@ impl Error {
             server: None,
             retry_at: None,
             retry_after: None,
+            passes: false,
             delivery: Delivery::ByKind,
             source: None,
         }))
@@ -240,10 +244,22 @@ impl Error {
         }
     }
 
+    /// The same failure, of which more is known.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn with_kind(self, kind: ErrorKind) -> Self {
+        self.edit(|inner| inner.kind = kind)
+    }
+
     /// The same refusal, known to mean that only a new login helps.
     #[cfg(feature = "oauth2")]
     pub(crate) fn into_reauthorization_required(self) -> Self {
         self.edit(|inner| inner.kind = ErrorKind::ReauthorizationRequired)
+    }
+
+    /// The same refusal, known to pass by itself.
+    #[cfg(feature = "oauth2")]
+    pub(crate) fn into_transient(self) -> Self {
+        self.edit(|inner| inner.passes = true)
     }
 
     /// The same refusal, known to be about the type of the token.
@@ -257,10 +273,12 @@ impl Error {
     pub(crate) fn backed_off(&self, until: SystemTime) -> Self {
         let detail = self.to_string();
         let (endpoint, status, server) = (self.0.endpoint.clone(), self.0.status, self.0.server.clone());
+        let passes = self.0.passes;
         Self::new(ErrorKind::BackOff).detail(detail).caused_by(self.clone()).edit(|inner| {
             inner.endpoint = endpoint;
             inner.status = status;
             inner.server = server;
+            inner.passes = passes;
             inner.retry_at = Some(until);
         })
     }

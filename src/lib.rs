@@ -89,7 +89,7 @@ pub mod manual;
 pub mod oauth1;
 #[cfg(feature = "oauth2")]
 pub mod oauth2;
-#[cfg(feature = "oauth2")]
+#[cfg(any(feature = "oauth1", feature = "oauth2"))]
 pub mod provider;
 #[cfg(feature = "oauth2")]
 pub mod store;

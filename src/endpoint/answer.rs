@@ -1,5 +1,7 @@
 //! Reads answers that are JSON objects, and refusals.
 
+use std::time::SystemTime;
+
 use bytes::Bytes;
 use http::Response;
 use serde_json::Map;
@@ -8,6 +10,9 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::protocol::oauth2::response;
+use crate::protocol::oauth2::response::Answered;
+use crate::protocol::oauth2::response::Purpose;
+use crate::protocol::oauth2::response::ResponseRules;
 use crate::secret::Secret;
 use crate::transport::Endpoint;
 
@@ -21,8 +26,16 @@ pub(super) fn success<'a>(
     if status.is_success() {
         return Ok(response);
     }
-    // Without success there is no token, so this is always the error.
-    let error = response::parse(status, response.headers(), response.body(), sent.iter())
+    let answered = Answered {
+        status,
+        headers: response.headers(),
+        body: response.body(),
+        sent,
+        purpose: Purpose::Grant,
+        now: SystemTime::now(),
+    };
+    // Without success, this is always the error.
+    let error = response::read(answered, &ResponseRules::lenient())
         .err()
         .unwrap_or_else(|| Error::new(ErrorKind::UnexpectedStatus).with_status(status));
     Err(error.at(endpoint.shown()))

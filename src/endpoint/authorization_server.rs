@@ -1,7 +1,9 @@
 //! A server and a client that it knows, as the source of all endpoints.
 
 use crate::endpoint::ClientAuth;
+use crate::endpoint::DeviceAuthorizationEndpoint;
 use crate::endpoint::IntrospectionEndpoint;
+use crate::endpoint::PushedAuthorizationEndpoint;
 use crate::endpoint::RegistrationEndpoint;
 use crate::endpoint::RevocationEndpoint;
 use crate::endpoint::TokenEndpoint;
@@ -65,6 +67,24 @@ impl AuthorizationServer {
     pub fn token_endpoint(&self) -> Result<TokenEndpoint, ConfigError> {
         let endpoint = self.endpoint("token_endpoint", TOKEN_METHODS)?;
         Ok(TokenEndpoint::at(endpoint, self.caller.clone()))
+    }
+
+    /// The pushed authorization request endpoint (RFC 9126).
+    ///
+    /// # Errors
+    /// Those of [`token_endpoint`](Self::token_endpoint).
+    pub fn pushed_authorization_request_endpoint(&self) -> Result<PushedAuthorizationEndpoint, ConfigError> {
+        let endpoint = self.endpoint("pushed_authorization_request_endpoint", TOKEN_METHODS)?;
+        Ok(PushedAuthorizationEndpoint::at(endpoint, self.caller.clone()))
+    }
+
+    /// The device authorization endpoint (RFC 8628).
+    ///
+    /// # Errors
+    /// Those of [`token_endpoint`](Self::token_endpoint).
+    pub fn device_authorization_endpoint(&self) -> Result<DeviceAuthorizationEndpoint, ConfigError> {
+        let endpoint = self.endpoint("device_authorization_endpoint", TOKEN_METHODS)?;
+        Ok(DeviceAuthorizationEndpoint::at(endpoint, self.caller.clone()))
     }
 
     /// The revocation endpoint (RFC 7009).

@@ -1,17 +1,27 @@
 //! Calls endpoints in the name of a client: what all endpoints share.
 
+use std::fmt;
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use http::HeaderMap;
 use http::HeaderValue;
 use http::Request;
 use http::Response;
-use http::header::ACCEPT;
+use http::Uri;
+use http::header::AUTHORIZATION;
 use http::header::CONTENT_TYPE;
+use zeroize::Zeroizing;
 
 use crate::endpoint::ClientAuth;
 use crate::error::Error;
+use crate::error::ErrorKind;
 use crate::protocol::oauth2::form::Form;
+use crate::protocol::oauth2::form::form_encode;
+use crate::protocol::oauth2::request::RequestRules;
+use crate::secret::REDACTED;
 use crate::secret::Secret;
 use crate::transport::Endpoint;
 use crate::transport::HttpService;
@@ -28,6 +38,8 @@ pub(super) struct Caller {
 pub(super) struct Answer {
     pub(super) response: Response<Bytes>,
     pub(super) sent: Vec<Secret>,
+    /// What to try when the client was refused, where that can be told from what was sent.
+    pub(super) hint: Option<&'static str>,
 }
 
 impl Caller {
@@ -52,25 +64,106 @@ impl Caller {
 
     /// Sends a form with the proof of who the client is, and asks for JSON.
     pub(super) async fn post(&self, endpoint: &Endpoint, form: Form) -> Result<Answer, Error> {
-        let request = Request::post(endpoint.uri().clone()).body(Bytes::new()).map_err(Error::transient)?;
-        self.send(endpoint, request, form).await
+        self.send(endpoint, HeaderMap::new(), form, &RequestRules::new(), |_, _| ()).await
     }
 
-    /// Like [`post`](Self::post), with a request that has headers already.
+    /// Sends parameters with the proof of who the client is, as `rules` say; `edit` has the last word.
     pub(super) async fn send(
         &self,
         endpoint: &Endpoint,
-        mut request: Request<Bytes>,
+        mut headers: HeaderMap,
         mut form: Form,
+        rules: &RequestRules,
+        edit: impl FnOnce(&mut Form, &mut HeaderMap),
     ) -> Result<Answer, Error> {
-        let headers = request.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
-        // Without it, GitHub answers a form.
-        headers.entry(ACCEPT).or_insert(HeaderValue::from_static("application/json"));
-        let mut sent = self.auth.apply(endpoint, &mut form, headers).await?;
-        *request.body_mut() = form.encode();
+        rules.add_headers(&mut headers);
+        let mut sent = self.auth.apply(endpoint, &mut form, &mut headers).await?;
+        let hint = basic_hint(self.auth.client_id(), &sent, &headers);
+        rules.bend(&mut form);
         sent.extend(form.secrets().cloned());
-        let response = self.transport.send(endpoint, request).await?;
-        Ok(Answer { response, sent })
+        edit(&mut form, &mut headers);
+        sent.extend(form.secrets().cloned());
+        let encoded = rules.encode(&form);
+        if let Some(content_type) = encoded.content_type {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+        }
+        let uri = match &encoded.query {
+            Some(query) => with_query(endpoint, query)?,
+            None => endpoint.uri().clone(),
+        };
+        let mut request = Request::new(encoded.body);
+        *request.method_mut() = rules.method();
+        *request.uri_mut() = uri;
+        *request.headers_mut() = headers;
+        let query = request.uri().query().map(str::to_owned).filter(|_| rules.is_in_query());
+        let response = self.transport.send(endpoint, request).await.map_err(|error| match query {
+            // An HTTP client may name the URL that it could not reach, and the secrets are in there.
+            Some(query) => without_query(error, &query, &sent),
+            None => error,
+        })?;
+        Ok(Answer { response, sent, hint })
     }
 }
+
+/// Whether Basic was sent in one of two forms that differ: servers disagree over which is right.
+fn basic_hint(client_id: &str, sent: &[Secret], headers: &HeaderMap) -> Option<&'static str> {
+    let pair = headers.get(AUTHORIZATION)?.as_bytes().strip_prefix(b"Basic ")?;
+    let pair = Zeroizing::new(STANDARD.decode(pair).ok()?);
+    sent.iter().find_map(|secret| {
+        let secret = secret.expose();
+        let encoded = Zeroizing::new(format!("{}:{}", form_encode(client_id), form_encode(secret)));
+        let raw = Zeroizing::new(format!("{client_id}:{secret}"));
+        match &**pair {
+            _ if encoded == raw => None,
+            pair if pair == encoded.as_bytes() => Some(
+                "id or secret has characters that some servers do not decode: try `ClientAuth::basic_raw`",
+            ),
+            pair if pair == raw.as_bytes() => {
+                Some("id or secret has characters that most servers decode: try `ClientAuth::basic`")
+            }
+            _ => None,
+        }
+    })
+}
+
+/// The URL of an endpoint with more in its query.
+fn with_query(endpoint: &Endpoint, query: &[u8]) -> Result<Uri, Error> {
+    let before = endpoint.uri().to_string();
+    let separator = match endpoint.uri().query() {
+        None => "?",
+        Some("") => "",
+        Some(_) => "&",
+    };
+    // A form is ASCII, and so a query; it can only be too long.
+    let too_long =
+        |_| Error::new(ErrorKind::Transport).at(endpoint.shown()).detail("the URL would be too long");
+    Uri::try_from([before.as_bytes(), separator.as_bytes(), query].concat()).map_err(too_long)
+}
+
+/// The same failure with the texts of its causes in place of themselves, so that no secret of the query is left in them.
+fn without_query(error: Error, query: &str, sent: &[Secret]) -> Error {
+    let mut texts = Vec::new();
+    let mut next = std::error::Error::source(&error);
+    while let Some(cause) = next {
+        let text = cause.to_string().replace(query, REDACTED);
+        let clean = |text: String, secret: &Secret| match secret.expose() {
+            "" => text,
+            secret => text.replace(secret, REDACTED).replace(&form_encode(secret), REDACTED),
+        };
+        texts.push(sent.iter().fold(text, clean));
+        next = cause.source();
+    }
+    if texts.is_empty() { error } else { error.caused_by(Told(texts.join(": "))) }
+}
+
+/// What was said of a failure.
+#[derive(Debug)]
+struct Told(String);
+
+impl fmt::Display for Told {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Told {}

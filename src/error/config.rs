@@ -55,6 +55,13 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A setting has a value that it cannot have.
+    InvalidSetting {
+        /// Which one.
+        name: &'static str,
+        /// What is wrong with its value.
+        reason: &'static str,
+    },
     /// The server's metadata names no such endpoint.
     MissingEndpoint {
         /// Its name in the metadata, such as `revocation_endpoint`.
@@ -123,10 +130,16 @@ impl fmt::Display for ConfigError {
                  `https://auth.example.com/token`"
             ),
             Self::InvalidIssuer { issuer, reason } => {
-                write!(formatter, "`{issuer}` is not an issuer: {reason}; write `https://host` or `https://host/path`")
+                write!(
+                    formatter,
+                    "`{issuer}` is not an issuer: {reason}; write `https://host` or `https://host/path`"
+                )
             }
             Self::InvalidProxy { proxy, reason } => {
                 write!(formatter, "`{proxy}` cannot be used as a proxy: {reason}; write `http://host:port`")
+            }
+            Self::InvalidSetting { name, reason } => {
+                write!(formatter, "the value of `{name}` cannot be used: {reason}")
             }
             Self::MissingEndpoint { name, issuer } => write!(
                 formatter,

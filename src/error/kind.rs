@@ -39,6 +39,8 @@ pub enum ErrorKind {
     InvalidToken,
     /// What came is from another authorization server than the one that was asked (RFC 9207).
     IssuerMismatch,
+    /// The endpoint answered with an `id_token` and without an `access_token`.
+    MissingAccessToken,
     /// The flow, or the manager, was not given such an endpoint.
     MissingEndpoint,
     /// The answer that the resource owner brought back does not say which login it belongs to.
@@ -201,6 +203,11 @@ impl ErrorKind {
                 "issuer_mismatch",
                 "the issuer is not the one that was expected",
                 "do not use what came; if the issuer is right, compare it with the configured one, character by character",
+            ),
+            Self::MissingAccessToken => (
+                "missing_access_token",
+                "the endpoint answered with an id_token and no access_token",
+                "ask for a scope of the API; if the API takes the id_token, use `ResponseRules::id_token_as_bearer`",
             ),
             Self::MissingEndpoint => (
                 "missing_endpoint",

@@ -37,12 +37,34 @@ impl Form {
         self.0.push((name.into(), Value::Secret(value.clone())));
     }
 
-    /// The first value of this name, secret or not.
+    /// The first value with this name.
     pub(crate) fn find(&self, name: &str) -> Option<&str> {
-        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| match value {
-            Value::Plain(value) => value.as_str(),
-            Value::Secret(secret) => secret.expose(),
-        })
+        self.iter().find(|(of, _)| *of == name).map(|(_, value)| value)
+    }
+
+    /// All names and values, in order.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (&**name, value.expose()))
+    }
+
+    /// Takes out every value with this name.
+    pub(crate) fn remove(&mut self, name: &str) {
+        self.0.retain(|(of, _)| of != name);
+    }
+
+    /// Gives another name to every value with this one.
+    pub(crate) fn rename(&mut self, from: &str, to: &Cow<'static, str>) {
+        self.0.iter_mut().filter(|(name, _)| name == from).for_each(|(name, _)| *name = to.clone());
+    }
+
+    /// Changes every value with this name; a secret stays one.
+    pub(crate) fn map(&mut self, name: &str, change: impl Fn(&str) -> String) {
+        for (_, value) in self.0.iter_mut().filter(|(of, _)| of == name) {
+            *value = match value {
+                Value::Plain(text) => Value::Plain(change(text)),
+                Value::Secret(secret) => Value::Secret(Secret::new(change(secret.expose()))),
+            };
+        }
     }
 
     pub(crate) fn secrets(&self) -> impl Iterator<Item = &Secret> {
@@ -55,11 +77,7 @@ impl Form {
     /// The body of the request.
     pub(crate) fn encode(&self) -> Bytes {
         let mut body = String::new();
-        for (name, value) in &self.0 {
-            let value = match value {
-                Value::Plain(value) => value,
-                Value::Secret(secret) => secret.expose(),
-            };
+        for (name, value) in self.iter() {
             if !body.is_empty() {
                 body.push('&');
             }
@@ -68,6 +86,15 @@ impl Form {
             body.push_str(&form_encode(value));
         }
         body.into()
+    }
+}
+
+impl Value {
+    fn expose(&self) -> &str {
+        match self {
+            Self::Plain(text) => text,
+            Self::Secret(secret) => secret.expose(),
+        }
     }
 }
 

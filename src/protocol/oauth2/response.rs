@@ -1,44 +1,63 @@
 //! What a token endpoint answers (RFC 6749 §5), read as servers really write it.
 //!
-//! | leniency | because |
-//! |---|---|
-//! | JSON or a form, whatever the content type says | GitHub and Facebook answered forms; others label JSON as text |
-//! | an error is looked for first, at any status | GitHub and Zoho answer errors with status 200 |
-//! | `error` may be an object with `code`, `type` and `message` | Meta |
-//! | `expires_in` may be a text or a fraction; what is no number is as if it were missing | PayPal, Entra v1 |
-//! | a negative `expires_in` has already ended | clocks of servers |
-//! | `scope` may be a list; a text is split at spaces, or at commas if there are none | Twitch, GitHub |
-//! | `token_type` may be missing and is `Bearer` then | LinkedIn, Slack, Shopify |
-//! | an empty `refresh_token` is as if it were missing | Cognito clients stored it |
-//! | `access_token` may be missing beside a `refresh_token` | Azure AD B2C; the old refresh token is spent all the same |
-//! | unknown fields are kept | `instance_url`, `id_token`, `open_id` … |
+//! [`ResponseRules`] has the table of all leniencies, each with its reason.
 
-use std::cmp::Reverse;
+use std::borrow::Cow;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use http::HeaderMap;
 use http::StatusCode;
-use http::header::RETRY_AFTER;
 use serde_json::Map;
 use serde_json::Value;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
-use crate::error::ServerError;
-use crate::protocol::oauth2::form::form_decode;
-use crate::protocol::oauth2::form::form_encode;
-use crate::secret::REDACTED;
 use crate::secret::Secret;
 
-/// The longest `Retry-After` that is believed.
-const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
+mod fields;
+mod preview;
+mod refusal;
+mod retry_after;
+mod rules;
+mod strict;
+mod token;
+mod values;
+
+use fields::Fields;
+use fields::Unreadable;
+use refusal::Cleaner;
+use refusal::Refusal;
+
+pub use rules::ErrorPattern;
+pub use rules::ResponseRules;
+pub use rules::TokenField;
+
+pub(crate) use rules::ENDED;
+pub(crate) use rules::Purpose;
+
+/// An answer, and what has to be known to read it.
+#[derive(Clone, Copy)]
+pub(crate) struct Answered<'a> {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: &'a HeaderMap,
+    pub(crate) body: &'a [u8],
+    /// The secrets of the request, which are taken out of what the server says of it.
+    pub(crate) sent: &'a [Secret],
+    pub(crate) purpose: Purpose,
+    /// For a `Retry-After` that is a date.
+    pub(crate) now: SystemTime,
+}
 
 /// The fields of a successful answer.
 pub(crate) struct TokenResponse {
     /// Empty when there is only a refresh token, which must not be lost for that.
     pub(crate) access_token: Secret,
+    /// Why the token is of no use, although its refresh token is to be kept.
+    pub(crate) fault: Option<Error>,
     pub(crate) token_type: Option<String>,
     pub(crate) expires_in: Option<Duration>,
+    pub(crate) expires_at: Option<SystemTime>,
     pub(crate) refresh_in: Option<Duration>,
     pub(crate) refresh_token: Option<Secret>,
     pub(crate) refresh_expires_in: Option<Duration>,
@@ -46,129 +65,113 @@ pub(crate) struct TokenResponse {
     pub(crate) extra: Map<String, Value>,
 }
 
-/// Reads an answer. `sent` are the secrets of the request, which are taken out of what the server says of it.
-pub(crate) fn parse<'a>(
-    status: StatusCode,
-    headers: &HeaderMap,
-    body: &[u8],
-    sent: impl Iterator<Item = &'a Secret>,
-) -> Result<TokenResponse, Error> {
-    let fields = fields(body);
-    if let Some(server) = fields.as_ref().ok().and_then(|fields| server_error(fields, sent)) {
-        let error = Error::new(ErrorKind::Refused).with_status(status).with_server(server);
-        return Err(with_retry_after(error, headers));
+/// Reads the answer of a token endpoint.
+pub(crate) fn parse(answered: Answered<'_>, rules: &ResponseRules) -> Result<TokenResponse, Error> {
+    let mut fields = read(answered, rules)?;
+    let mut around = Map::new();
+    if let Some(pointer) = rules.pointer(answered.purpose) {
+        let mut whole = Value::Object(std::mem::take(&mut fields.map));
+        let Some(Value::Object(token)) = whole.pointer_mut(pointer).map(Value::take) else {
+            let Value::Object(whole) = whole else { return Err(no_object(answered)) };
+            let refusal = in_place_of_token(answered, rules, &whole);
+            return Err(refusal.unwrap_or_else(|| no_object(answered)));
+        };
+        if let Some(refusal) = refusal(answered, rules, &token) {
+            return Err(refusal);
+        }
+        if let Value::Object(whole) = whole {
+            around = whole;
+        }
+        fields.map = token;
     }
-    if !status.is_success() {
-        let error = Error::new(ErrorKind::UnexpectedStatus).with_status(status);
-        return Err(with_retry_after(error, headers));
+    let mut token = token::read(answered, rules, fields)
+        .map_err(|error| in_place_of_token(answered, rules, &around).unwrap_or(error))?;
+    // What is left of the object that held the token is null.
+    for (name, value) in around.into_iter().filter(|(_, value)| !value.is_null()) {
+        token.extra.entry(name).or_insert(value);
     }
-    let unusable = |detail| Error::new(ErrorKind::UnusableResponse).with_status(status).detail(detail);
-    let mut fields = fields.map_err(unusable)?;
-    let access_token = text(&mut fields, "access_token").unwrap_or_default();
-    let refresh_token = text(&mut fields, "refresh_token").filter(|token| !token.is_empty());
-    if access_token.is_empty() && refresh_token.is_none() {
-        return Err(unusable("it has no access_token"));
+    Ok(token)
+}
+
+/// Reads any answer of an authorization server that holds fields: an error is found wherever it stands.
+pub(crate) fn read(answered: Answered<'_>, rules: &ResponseRules) -> Result<Fields, Error> {
+    let fields = fields::read(answered.body);
+    if let Ok(fields) = &fields {
+        if let Some(error) = refusal_of(answered, rules, fields) {
+            return Err(error);
+        }
     }
-    Ok(TokenResponse {
-        access_token: Secret::new(access_token),
-        token_type: text(&mut fields, "token_type").filter(|token_type| !token_type.is_empty()),
-        expires_in: fields.remove("expires_in").as_ref().and_then(seconds),
-        refresh_in: fields.remove("refresh_in").as_ref().and_then(seconds),
-        refresh_token: refresh_token.map(Secret::new),
-        refresh_expires_in: fields.remove("refresh_token_expires_in").as_ref().and_then(seconds),
-        scope: fields.remove("scope").and_then(scope),
-        extra: fields,
+    if !answered.status.is_success() {
+        let error = Error::new(ErrorKind::UnexpectedStatus).with_status(answered.status);
+        return Err(with_delay(answered, error, fields.as_ref().ok().map(|fields| &fields.map)));
+    }
+    fields.map_err(|unreadable| match unreadable {
+        Unreadable::Other(why) => unusable(answered, why),
+        Unreadable::Page => {
+            let preview = preview::of(answered.body, &Cleaner::new(answered.sent.iter()));
+            let page = "it is a page of HTML or XML, not JSON";
+            unusable(
+                answered,
+                if preview.is_empty() { page.into() } else { format!("{page}: \u{201c}{preview}\u{201d}") },
+            )
+        }
     })
 }
 
-/// The fields of a body, or why it has none.
-fn fields(body: &[u8]) -> Result<Map<String, Value>, &'static str> {
-    let body = String::from_utf8_lossy(body);
-    let body = body.trim_start_matches('\u{feff}').trim();
-    match body.bytes().next() {
-        None => Err("it is empty"),
-        Some(b'{') => serde_json::from_str(body).map_err(|_| "it is not valid JSON"),
-        Some(b'<') => Err("it is a page of HTML or XML, not JSON"),
-        Some(b'[' | b'"') => Err("it is JSON, but not an object"),
-        Some(_) if body.contains('=') => {
-            Ok(form_decode(body).map(|(name, value)| (name, Value::String(value))).collect())
-        }
-        Some(_) => Err("it is neither JSON nor a form"),
+/// The error that an answer names as a whole.
+fn refusal_of(answered: Answered<'_>, rules: &ResponseRules, fields: &Fields) -> Option<Error> {
+    if rules.is_strict {
+        let fault = || strict::fault_of_error(answered.status, answered.headers, fields);
+        return if answered.status.is_success() || fault().is_some() {
+            None
+        } else {
+            Refusal::strictly(&fields.map).map(|refusal| refused(answered, rules, refusal, &fields.map))
+        };
     }
+    refusal(answered, rules, &fields.map).or_else(|| {
+        // At a success, it is looked for when there is no token.
+        if answered.status.is_success() { None } else { in_place_of_token(answered, rules, &fields.map) }
+    })
 }
 
-/// The error that an answer names, if it names one.
-fn server_error<'a>(
+/// The error that an object names, even if it has a token.
+fn refusal(answered: Answered<'_>, rules: &ResponseRules, fields: &Map<String, Value>) -> Option<Error> {
+    Refusal::of(fields).filter(|_| !rules.is_strict).map(|refusal| refused(answered, rules, refusal, fields))
+}
+
+/// The error that an object names where it has no token.
+fn in_place_of_token(
+    answered: Answered<'_>,
+    rules: &ResponseRules,
     fields: &Map<String, Value>,
-    sent: impl Iterator<Item = &'a Secret>,
-) -> Option<ServerError> {
-    let field = |name| fields.get(name).and_then(Value::as_str);
-    let (code, message) = match fields.get("error")? {
-        Value::String(code) if !code.is_empty() => (code.clone(), None),
-        Value::Object(error) => {
-            let code = ["type", "code", "error"].iter().find_map(|name| error.get(*name));
-            let code = code.map_or_else(|| "error".to_owned(), plain);
-            (code, error.get("message").and_then(Value::as_str))
-        }
-        Value::Null | Value::Bool(false) | Value::String(_) => return None,
-        other => (plain(other), None),
-    };
-    // A server may repeat them as they are, or as they were written in the form.
-    let sent = sent.flat_map(|secret| [secret.clone(), Secret::new(form_encode(secret.expose()))]);
-    let mut sent: Vec<_> = sent.filter(|secret| !secret.is_empty()).collect();
-    // One may be a part of another: what is left of the longer one would still say something.
-    sent.sort_by_key(|secret| Reverse(secret.expose().len()));
-    let clean = |text: &str| {
-        sent.iter().fold(text.to_owned(), |text, secret| text.replace(secret.expose(), REDACTED))
-    };
-    let description = field("error_description").or(message).map(clean);
-    let uri = field("error_uri").map(clean);
-    Some(ServerError::new(&clean(&code)).description(description.as_deref()).uri(uri.as_deref()))
+) -> Option<Error> {
+    Refusal::in_place_of_token(fields)
+        .filter(|_| !rules.is_strict)
+        .map(|refusal| refused(answered, rules, refusal, fields))
 }
 
-fn plain(value: &Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
+fn refused(
+    answered: Answered<'_>,
+    rules: &ResponseRules,
+    refusal: Refusal,
+    fields: &Map<String, Value>,
+) -> Error {
+    let server = refusal.into_server_error(answered.sent.iter());
+    let error = Error::new(ErrorKind::Refused).with_status(answered.status).with_server(server);
+    with_delay(answered, rules.classify(error, answered.purpose), Some(fields))
 }
 
-fn text(fields: &mut Map<String, Value>, name: &str) -> Option<String> {
-    match fields.remove(name)? {
-        Value::String(text) => Some(text),
-        _ => None,
-    }
+fn unusable(answered: Answered<'_>, why: impl Into<Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::UnusableResponse).with_status(answered.status).detail(why)
 }
 
-fn seconds(value: &Value) -> Option<Duration> {
-    // What is longer than a duration can be is no end.
-    Duration::try_from_secs_f64(number(value)?.max(0.0)).ok()
+fn no_object(answered: Answered<'_>) -> Error {
+    unusable(answered, "it has no object where the token should be")
 }
 
-fn number(value: &Value) -> Option<f64> {
-    let number = match value {
-        Value::Number(number) => number.as_f64()?,
-        Value::String(text) => text.trim().parse::<f64>().ok()?,
-        _ => return None,
-    };
-    Some(number).filter(|number| !number.is_nan())
-}
-
-fn scope(value: Value) -> Option<Vec<String>> {
-    match value {
-        Value::String(text) => {
-            let separator = if text.contains(' ') { ' ' } else { ',' };
-            Some(text.split(separator).filter(|scope| !scope.is_empty()).map(str::to_owned).collect())
-        }
-        Value::Array(list) => Some(list.iter().map(plain).collect()),
-        _ => None,
-    }
-}
-
-fn with_retry_after(error: Error, headers: &HeaderMap) -> Error {
-    let value = headers.get(RETRY_AFTER).and_then(|value| value.to_str().ok());
-    match value.and_then(|value| number(&Value::String(value.to_owned()))) {
-        Some(delay) => {
-            let delay = Duration::try_from_secs_f64(delay.max(0.0)).unwrap_or(LONGEST_RETRY_AFTER);
-            error.with_retry_after(delay.min(LONGEST_RETRY_AFTER))
-        }
+fn with_delay(answered: Answered<'_>, error: Error, fields: Option<&Map<String, Value>>) -> Error {
+    match retry_after::delay(answered.headers, fields, answered.now) {
+        Some(delay) => error.with_retry_after(delay),
         None => error,
     }
 }

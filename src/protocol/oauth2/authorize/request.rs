@@ -178,10 +178,7 @@ impl AuthorizationRequest {
     /// # Errors
     /// [`ErrorKind::InsecureScheme`] when the URL is plain http and not on this machine: a password would be typed in there.
     pub fn build(self) -> Result<(String, PendingAuthorization), Error> {
-        if !self.is_secure {
-            let (endpoint, _) = self.split();
-            return Err(Error::new(ErrorKind::InsecureScheme).at(endpoint));
-        }
+        self.check()?;
         let (parameters, pending) = self.parameters();
         Ok((self.url(&parameters), pending))
     }
@@ -248,6 +245,15 @@ impl AuthorizationRequest {
     pub(crate) fn issuer(&mut self, issuer: Box<str>, is_required: bool) {
         self.issuer = Some(issuer);
         self.requires_issuer = is_required;
+    }
+
+    /// Whether the endpoint may be opened in a browser.
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        if !self.is_secure {
+            let (endpoint, _) = self.split();
+            return Err(Error::new(ErrorKind::InsecureScheme).at(endpoint));
+        }
+        Ok(())
     }
 
     /// The parameters of one request, and what has to be kept of them. Each call makes a new state and a new verifier.

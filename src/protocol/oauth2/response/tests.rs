@@ -1,8 +1,42 @@
+use http::header::RETRY_AFTER;
+
 use super::*;
+use crate::error::ServerError;
+use crate::secret::REDACTED;
+
+mod leniencies;
+mod strictness;
+
+/// The moment at which all is read.
+const NOW: SystemTime = SystemTime::UNIX_EPOCH;
+
+/// Reads an answer by rules.
+fn read_by(
+    rules: &ResponseRules,
+    purpose: Purpose,
+    status: u16,
+    headers: &HeaderMap,
+    body: &[u8],
+    sent: &[Secret],
+) -> Result<TokenResponse, Error> {
+    let status = StatusCode::from_u16(status).unwrap();
+    parse(Answered { status, headers, body, sent, purpose, now: NOW }, rules)
+}
 
 /// Reads `body` with `status`; nothing secret was sent.
 fn read(status: u16, body: &str) -> Result<TokenResponse, Error> {
-    parse(StatusCode::from_u16(status).unwrap(), &HeaderMap::new(), body.as_bytes(), std::iter::empty())
+    let rules = ResponseRules::lenient();
+    read_by(&rules, Purpose::Grant, status, &HeaderMap::new(), body.as_bytes(), &[])
+}
+
+/// Reads a successful answer by rules.
+fn by(rules: &ResponseRules, body: &str) -> Result<TokenResponse, Error> {
+    read_by(rules, Purpose::Grant, 200, &HeaderMap::new(), body.as_bytes(), &[])
+}
+
+/// Reads a refusal of a refresh by rules.
+fn refused_refresh(rules: &ResponseRules, status: u16, body: &str) -> Error {
+    read_by(rules, Purpose::Refresh, status, &HeaderMap::new(), body.as_bytes(), &[]).err().unwrap()
 }
 
 fn ok(body: &str) -> TokenResponse {
@@ -11,6 +45,11 @@ fn ok(body: &str) -> TokenResponse {
 
 fn error(status: u16, body: &str) -> Error {
     read(status, body).err().unwrap_or_else(|| panic!("{body} is a token"))
+}
+
+fn refused(status: u16, headers: &HeaderMap, body: &str, sent: &[Secret]) -> Error {
+    let rules = ResponseRules::lenient();
+    read_by(&rules, Purpose::Grant, status, headers, body.as_bytes(), sent).err().unwrap()
 }
 
 /// A successful answer with one more field.
@@ -64,7 +103,8 @@ fn a_lifetime_is_read_in_every_form_that_servers_write() {
         assert_eq!(with(&format!(r#""expires_in":{written}"#)).expires_in, meant, "{written}");
         assert_eq!(with(&format!(r#""refresh_in":{written}"#)).refresh_in, meant, "{written}");
         let response = with(&format!(r#""refresh_token_expires_in":{written}"#));
-        assert_eq!(response.refresh_expires_in, meant, "{written}");
+        // Of a refresh token, 0 says nothing.
+        assert_eq!(response.refresh_expires_in, meant.filter(|meant| !meant.is_zero()), "{written}");
         assert!(response.extra.is_empty(), "{written}");
     }
     assert_eq!(ok(r#"{"access_token":"a"}"#).expires_in, None);
@@ -139,7 +179,8 @@ fn what_is_no_token_is_a_typed_error_that_says_why_and_shows_nothing_of_it() {
     }
     let deep = format!("{}{}", "{\"a\":".repeat(100_000), "}".repeat(100_000));
     assert_eq!(error(200, &deep).kind(), ErrorKind::UnusableResponse);
-    let bytes = parse(StatusCode::OK, &HeaderMap::new(), &[0xff, 0xfe, 0x00], std::iter::empty());
+    let bytes =
+        read_by(&ResponseRules::lenient(), Purpose::Grant, 200, &HeaderMap::new(), &[0xff, 0xfe, 0x00], &[]);
     assert_eq!(bytes.err().map(|error| error.kind()), Some(ErrorKind::UnusableResponse));
 }
 
@@ -148,6 +189,10 @@ fn a_refresh_token_that_comes_alone_is_not_lost() {
     let response = ok(r#"{"id_token":"i","refresh_token":"kept"}"#);
     assert!(response.access_token.is_empty());
     assert_eq!(response.refresh_token, Some(Secret::new("kept")));
+    assert_eq!(response.fault.map(|fault| fault.kind()), Some(ErrorKind::MissingAccessToken));
+    let response = ok(r#"{"access_token":42,"refresh_token":"kept"}"#);
+    assert_eq!(response.refresh_token, Some(Secret::new("kept")));
+    assert_eq!(response.fault.map(|fault| fault.kind()), Some(ErrorKind::UnusableResponse));
 }
 
 #[test]
@@ -243,13 +288,12 @@ fn retry_after_is_believed_up_to_an_hour() {
     ] {
         let headers = HeaderMap::from_iter([(RETRY_AFTER, written.parse().unwrap())]);
         for (status, body) in [(503, ""), (429, r#"{"error":"slow_down"}"#)] {
-            let status = StatusCode::from_u16(status).unwrap();
-            let error = parse(status, &headers, body.as_bytes(), std::iter::empty()).err().unwrap();
+            let error = refused(status, &headers, body, &[]);
             assert_eq!(error.retry_after(), meant.map(Duration::from_secs_f64), "{written}");
         }
     }
     let headers = HeaderMap::from_iter([(RETRY_AFTER, http::HeaderValue::from_bytes(b"\xff").unwrap())]);
-    let error = parse(StatusCode::SERVICE_UNAVAILABLE, &headers, b"", std::iter::empty()).err().unwrap();
+    let error = refused(503, &headers, "", &[]);
     assert_eq!(error.retry_after(), None);
 }
 
@@ -265,9 +309,7 @@ fn what_was_sent_is_taken_out_of_what_the_server_says_of_it() {
             format!(r#"{{"error":{{"type":"t",{}}}}}"#, field("message")),
             format!(r#"{{"error":["{said}"]}}"#),
         ] {
-            let error = parse(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes(), sent.iter())
-                .err()
-                .unwrap();
+            let error = refused(400, &HeaderMap::new(), &body, &sent);
             let shown = format!("{error} {error:?} {:?}", error.server());
             assert!(!shown.contains(said), "{shown}");
             assert!(!shown.contains("and-more"), "{shown}");
