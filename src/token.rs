@@ -43,6 +43,7 @@ use std::time::SystemTime;
 
 use serde_json::Value;
 
+use crate::error::Error;
 use crate::secret::Secret;
 
 mod access_scope;
@@ -107,6 +108,8 @@ struct Inner {
     refresh_token: Option<Secret>,
     refresh_expiry: Expiry,
     extra: serde_json::Map<String, Value>,
+    /// Why it is of no use, although its refresh token has to be kept.
+    fault: Option<Error>,
 }
 
 /// When something ends: as the server says it, in a number of seconds, or as it is kept, at a moment.
@@ -145,6 +148,7 @@ impl Token {
             refresh_token: None,
             refresh_expiry: Expiry::Unknown,
             extra: serde_json::Map::new(),
+            fault: None,
         }))
     }
 
@@ -193,6 +197,11 @@ impl Token {
         self.edit(|inner| {
             inner.extra.insert(name.into(), value.into());
         })
+    }
+
+    /// Says why the access token is of no use. The manager keeps the refresh token all the same.
+    pub(crate) fn with_fault(self, fault: Error) -> Self {
+        self.edit(|inner| inner.fault = Some(fault))
     }
 
     /// The access token itself.
@@ -273,6 +282,10 @@ impl Token {
             inner.refresh_token = None;
             inner.refresh_expiry = Expiry::Unknown;
         })
+    }
+
+    fn fault(&self) -> Option<&Error> {
+        self.0.fault.as_ref()
     }
 
     fn extras(&self) -> &serde_json::Map<String, Value> {

@@ -2,8 +2,11 @@
 
 use std::sync::Arc;
 
+use tokio::time::timeout;
+
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::secret::Secret;
 use crate::token::Event;
 use crate::token::Record;
 use crate::token::TokenStore;
@@ -115,6 +118,24 @@ async fn delete(
         stored = within_deadline(shared, "loading the grant", shared.store.load(&entry.key)).await??;
     }
     Err(Error::new(ErrorKind::Store).detail("the record changed each time it was to be deleted"))
+}
+
+/// Writes down that the server refused this refresh token for good, so that no other process presents it: a fleet of
+/// many would do so one after the other. If that fails, they do.
+pub(super) async fn mark_dead(shared: &Shared, entry: &Entry, refused: Option<&Secret>) {
+    if !shared.store.is_shared() {
+        return;
+    }
+    let marking = async {
+        let Some(stored) = shared.store.load(&entry.key).await? else { return Ok(()) };
+        // Anything else that is stored is another grant.
+        if refused.is_some() && stored.refresh_token() == refused && !stored.is_dead() {
+            let dead = stored.with_death();
+            shared.store.compare_and_swap(&entry.key, Some(stored.generation()), &dead).await?;
+        }
+        Ok::<_, Error>(())
+    };
+    let _ = timeout(persist::STORE_TIME, marking).await;
 }
 
 /// Forgets the tokens of a grant, and wakes those who wait for one.

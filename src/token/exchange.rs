@@ -47,7 +47,9 @@ pub(super) enum Exchange {
     Token(Token, Basis),
     /// With a token that the source got without the refresh token, which may be spent.
     WithoutRefreshToken(Token, Basis),
-    /// With a refusal for good of this refresh token, or of the whole grant if there is none.
+    /// With a refusal for good of this refresh token, as the server said.
+    Refused(Error),
+    /// With the end of the grant, for another reason.
     Died(Error),
     /// The record changed in the store before anything was sent.
     Changed,
@@ -81,7 +83,7 @@ pub(super) async fn exchange(
         Err(error) => error,
     };
     if error.kind() == ErrorKind::ReauthorizationRequired {
-        return Ok(Exchange::Died(error));
+        return Ok(Exchange::Refused(error));
     }
     if error.is_answer_lost() {
         if let Err(unanswered) = may_present(shared, entry, &record) {

@@ -20,6 +20,7 @@ use crate::token::Reason;
 use crate::token::Record;
 use crate::token::Token;
 use crate::token::TokenStore;
+use crate::token::ending;
 use crate::token::exchange::Basis;
 use crate::token::exchange::Exchange;
 use crate::token::exchange::exchange;
@@ -241,21 +242,26 @@ async fn renew(shared: &Arc<Shared>, entry: &Arc<Entry>, reason: Reason) -> Resu
         if let Some(error) = known_death(entry, &basis, refresh_token.as_ref()) {
             return Err(error.into());
         }
+        if basis.record.as_ref().is_some_and(Record::is_dead) {
+            let detail = "another process was told that the refresh token is good no longer";
+            let error = Error::new(ErrorKind::ReauthorizationRequired).detail(detail);
+            return Err(died(entry, refresh_token.as_ref(), error));
+        }
         let kept = match exchange(shared, entry, basis, reason).await? {
             Exchange::Token(token, basis) => keep(shared, entry, basis, token, Change::Token).await?,
             Exchange::WithoutRefreshToken(token, basis) => {
                 keep(shared, entry, basis, token, Change::Anew).await?
             }
-            Exchange::Died(error) => {
-                let Some(refresh_token) = refresh_token else {
-                    return Err(Failure { error, died: true });
-                };
-                if is_replaced(shared, entry, &refresh_token).await {
-                    continue;
-                }
-                entry.grant.ledger().bury(&refresh_token, &error);
-                return Err(Failure { error, died: true });
+            Exchange::Refused(_) | Exchange::Died(_)
+                if is_replaced(shared, entry, refresh_token.as_ref()).await =>
+            {
+                continue;
             }
+            Exchange::Refused(error) => {
+                ending::mark_dead(shared, entry, refresh_token.as_ref()).await;
+                return Err(died(entry, refresh_token.as_ref(), error));
+            }
+            Exchange::Died(error) => return Err(died(entry, refresh_token.as_ref(), error)),
             Exchange::Changed => continue,
         };
         if let Some(published) = kept {
@@ -276,14 +282,25 @@ fn known_death(entry: &Entry, basis: &Basis, refresh_token: Option<&Secret>) -> 
     }
 }
 
+/// The grant has ended, which is remembered.
+fn died(entry: &Entry, refresh_token: Option<&Secret>, error: Error) -> Failure {
+    if let Some(refresh_token) = refresh_token {
+        entry.grant.ledger().bury(refresh_token, &error);
+    }
+    Failure { error, died: true }
+}
+
 /// Whether this refresh token was refused only because a sibling had spent it. The sibling may not have stored its
 /// successor yet, so a store that others use is looked at for a moment.
-async fn is_replaced(shared: &Shared, entry: &Entry, refresh_token: &Secret) -> bool {
+async fn is_replaced(shared: &Shared, entry: &Entry, refresh_token: Option<&Secret>) -> bool {
+    if refresh_token.is_none() {
+        return false;
+    }
     let replaced = async {
         loop {
             if let Ok(stored) = shared.store.load(&entry.key).await {
                 let newest = persist::basis(entry, stored).record;
-                if newest.as_ref().and_then(Record::refresh_token) != Some(refresh_token) {
+                if newest.as_ref().and_then(Record::refresh_token) != refresh_token {
                     return true;
                 }
                 if !shared.store.is_shared() {
@@ -339,6 +356,9 @@ async fn keep(
 /// Whether a token from the source can be used at all.
 fn check(shared: &Shared, entry: &Entry, token: &Token) -> Result<(), Error> {
     let unusable = |detail: &'static str| Err(Error::new(ErrorKind::UnusableResponse).detail(detail));
+    if let Some(fault) = token.fault() {
+        return Err(fault.clone());
+    }
     if token.access_token().is_empty() {
         return unusable("it has no access_token");
     }

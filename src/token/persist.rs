@@ -23,7 +23,7 @@ use crate::token::ledger::Ledger;
 use crate::token::manager::Shared;
 
 /// How long one attempt to store may take; a store that does not answer counts as one that fails.
-const STORE_TIME: Duration = Duration::from_secs(5);
+pub(super) const STORE_TIME: Duration = Duration::from_secs(5);
 /// How many conflicts in a row a change survives; after that the store counts as one that fails.
 const CONFLICTS: usize = 16;
 /// How often it is still tried when nobody has the manager any more.

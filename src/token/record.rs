@@ -33,6 +33,8 @@ pub struct Record {
     refresh_expires_at: Option<SystemTime>,
     rotates: bool,
     intent: Option<Intent>,
+    /// The fingerprint of the refresh token that the server refused for good.
+    dead: Option<u64>,
     tokens: Vec<(AccessScope, Token)>,
     /// Whether it goes back to a login, and not to a source that can begin anew by itself.
     from_login: bool,
@@ -75,6 +77,12 @@ impl Record {
     pub fn intent_at(&self) -> Option<SystemTime> {
         let fingerprint = self.refresh_token.as_ref().map(fingerprint);
         self.intent.filter(|intent| Some(intent.fingerprint) == fingerprint).map(|intent| intent.started_at)
+    }
+
+    /// Whether the server refused the refresh token for good: then no process presents it again, and only a new login
+    /// helps.
+    pub fn is_dead(&self) -> bool {
+        self.dead.is_some() && self.dead == self.refresh_token.as_ref().map(fingerprint)
     }
 
     /// The access token that was asked for with `scope`.
@@ -126,6 +134,7 @@ impl Record {
             refresh_expires_at: token.refresh_expires_at(),
             rotates,
             intent: None,
+            dead: None,
             tokens: vec![(scope, token.without_refresh_token())],
             from_login: true,
         }
@@ -165,6 +174,7 @@ impl Record {
                 refresh_expires_at: None,
                 rotates: false,
                 intent: None,
+                dead: None,
                 tokens: Vec::new(),
                 from_login: false,
             },
@@ -197,6 +207,16 @@ impl Record {
         Self { generation: self.generation.saturating_add(1), intent: None, ..self.clone() }
     }
 
+    /// The record that says that its refresh token was refused for good.
+    pub(super) fn with_death(&self) -> Self {
+        Self {
+            generation: self.generation.saturating_add(1),
+            intent: None,
+            dead: self.refresh_token.as_ref().map(fingerprint),
+            ..self.clone()
+        }
+    }
+
     /// The same without its refresh token, for a source that can begin anew.
     pub(super) fn without_refresh_token(&self) -> Self {
         Self { refresh_token: None, refresh_expires_at: None, intent: None, ..self.clone() }
@@ -210,6 +230,7 @@ impl Record {
         self.generation == other.generation
             && self.refresh_token == other.refresh_token
             && self.intent_at() == other.intent_at()
+            && self.is_dead() == other.is_dead()
             && tokens(self) == tokens(other)
     }
 }
@@ -229,6 +250,7 @@ impl fmt::Debug for Record {
             .field("refresh_expires_at", &self.refresh_expires_at)
             .field("rotates", &self.rotates)
             .field("intent_at", &self.intent_at())
+            .field("is_dead", &self.is_dead())
             .field("tokens", &self.tokens)
             .finish()
     }
@@ -248,6 +270,8 @@ struct Stored {
     rotates: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     intent: Option<StoredIntent>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    dead: Option<u64>,
     #[serde(default)]
     tokens: Vec<StoredToken>,
     #[serde(default, skip_serializing_if = "Not::not")]
@@ -297,6 +321,7 @@ impl Stored {
                 fingerprint: intent.fingerprint,
                 started_at: to_millis(intent.started_at),
             }),
+            dead: record.dead,
             tokens: record.tokens().map(|(scope, token)| StoredToken::of(scope, token)).collect(),
             from_login: record.from_login,
         }
@@ -313,6 +338,7 @@ impl Stored {
                 fingerprint: intent.fingerprint,
                 started_at: from_millis(intent.started_at),
             }),
+            dead: self.dead,
             tokens: self.tokens.into_iter().map(StoredToken::into_token).collect(),
             from_login: self.from_login,
         }

@@ -88,6 +88,42 @@ async fn an_invalid_grant_waits_a_moment_for_a_sibling_that_has_not_stored_yet()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_dead_refresh_token_is_presented_by_one_of_many_processes_and_once() {
+    let world = with_leases();
+    world.logged_in().await;
+    world.server.revoke(&key());
+    world.clock.forward(HOUR);
+    let fleet: Vec<_> = (0..8).map(|_| world.manager()).collect();
+    let key = key();
+    let answers = join_all(fleet.iter().map(|manager| manager.token(&key))).await;
+    assert!(answers.into_iter().all(|answer| refused(answer) == ErrorKind::ReauthorizationRequired));
+    assert_eq!(world.server.count(), 1);
+    // One that starts later knows it as well, and nothing of the grant is lost.
+    assert_eq!(refused(world.manager().token(&key).await), ErrorKind::ReauthorizationRequired);
+    assert_eq!(world.server.count(), 1);
+    let record = world.store.record(&key).await.unwrap();
+    assert!(record.is_dead() && record.refresh_token().is_some(), "{record:?}");
+    fleet[0].put(&key, world.server.login(&key)).await.unwrap();
+    world.clock.forward(30 * SECOND);
+    assert_eq!(given(fleet[7].token(&key).await), "alice-login");
+    assert!(!world.store.record(&key).await.unwrap().is_dead());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_cannot_be_written_down_is_an_end_all_the_same() {
+    for fault in [Fault::Fail, Fault::Hang] {
+        let world = with_leases();
+        let (one, other) = (world.logged_in().await, world.manager());
+        world.server.revoke(&key());
+        world.clock.forward(HOUR);
+        world.store.always(Operation::Swap, fault);
+        assert_eq!(refused(one.token(&key()).await), ErrorKind::ReauthorizationRequired);
+        assert_eq!(refused(other.token(&key()).await), ErrorKind::ReauthorizationRequired);
+        assert_eq!(world.server.count(), 2, "each finds out by itself");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_grant_that_was_deleted_elsewhere_is_missing_and_not_presented_again() {
     let world = World::new();
     let manager = world.logged_in().await;

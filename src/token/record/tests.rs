@@ -44,11 +44,24 @@ fn a_record_survives_the_way_through_json() {
     let scope = AccessScope::new().scope("read write").resource("urn:api");
     let token =
         token("a").with_refresh_token("r").with_scope(["read"]).with_extra("instance_url", "https://x.test");
-    for record in [Record::after_exchange(None, &scope, token.clone()), Record::login(3, false, scope, token)]
-    {
+    let exchanged = Record::after_exchange(None, &scope, token.clone());
+    let dead = exchanged.with_death();
+    for record in [exchanged, dead, Record::login(3, false, scope, token)] {
         let json = record.to_json();
         assert_eq!(Record::from_json(json.expose()).unwrap(), record);
     }
+}
+
+#[test]
+fn a_refresh_token_that_was_refused_is_dead_until_another_takes_its_place() {
+    let login = Record::login(0, true, AccessScope::new(), token("a").with_refresh_token("r1"));
+    let dead = login.with_death();
+    assert!(!login.is_dead() && dead.is_dead());
+    assert_eq!(dead.generation(), 2);
+    assert!(Record::after_exchange(Some(&dead), &AccessScope::new(), token("b")).is_dead());
+    let rotated = token("b").with_refresh_token("r2");
+    assert!(!Record::after_exchange(Some(&dead), &AccessScope::new(), rotated).is_dead());
+    assert!(!dead.without_refresh_token().is_dead());
 }
 
 #[test]
