@@ -3,6 +3,7 @@
 //! | grant | type | gets the first token by itself |
 //! |---|---|---|
 //! | authorization code, with PKCE (RFC 6749 §4.1, RFC 7636) | [`AuthorizationCode`] | no: somebody logs in |
+//! | device authorization (RFC 8628) | [`DeviceAuthorization`] | no: somebody logs in, on another device |
 //! | implicit (RFC 6749 §4.2) | [`Implicit`] | no, and it cannot be renewed |
 //! | client credentials (RFC 6749 §4.4) | [`ClientCredentials`] | yes |
 //! | resource owner password (RFC 6749 §4.3) | [`Password`] | yes |
@@ -18,7 +19,7 @@
 
 mod authorization_code;
 mod client_credentials;
-mod device;
+mod device_authorization;
 mod extension;
 mod implicit;
 #[cfg(feature = "jwt")]
@@ -41,6 +42,9 @@ pub use crate::protocol::oauth2::authorize::ResponseMode;
 pub use crate::protocol::oauth2::pkce::CodeChallengeMethod;
 pub use authorization_code::AuthorizationCode;
 pub use client_credentials::ClientCredentials;
+pub use device_authorization::DeviceAuthorization;
+pub use device_authorization::DeviceProgress;
+pub use device_authorization::PendingDeviceAuthorization;
 pub use extension::ExtensionGrant;
 pub use implicit::Implicit;
 #[cfg(feature = "jwt")]

@@ -75,8 +75,10 @@
 //! # What is where
 //! | path | what |
 //! |---|---|
-//! | `/token` | client credentials, refresh token, authorization code with PKCE, password (RFC 6749, RFC 7636); with feature `jwt`, JWT bearer and client assertions (RFC 7523) |
-//! | `/authorize` | approves at once, and redirects with `code`, `state` and `iss` (RFC 9207) |
+//! | `/token` | client credentials, refresh token, authorization code with PKCE, password (RFC 6749, RFC 7636), device code (RFC 8628); with feature `jwt`, JWT bearer and client assertions (RFC 7523) |
+//! | `/authorize` | approves at once, or [asks with a page](ProviderBuilder::login_page); redirects with `code` (or a token in the fragment), `state` and `iss` (RFC 9207) |
+//! | `/par` | keeps an authorization request for a minute, for one use (RFC 9126) |
+//! | `/device_authorization`, `/device` | gives codes to devices (RFC 8628), and asks their users; [`Provider::approve_device`] is one |
 //! | `/revoke` | ends an access token, or the whole login of a refresh token (RFC 7009) |
 //! | `/resource`, and below | wants a bearer token (RFC 6750); answers with the client, the user, the scope and what was sent |
 //! | `/grpc`, and below, and any unknown path of media type `application/grpc` | the same for gRPC: `grpc-status: 16` in an answer of 200 |
@@ -102,6 +104,7 @@ mod hold;
 mod incoming;
 mod oauth1;
 mod oauth2;
+mod page;
 mod provider;
 mod serve;
 #[cfg(feature = "jwt")]

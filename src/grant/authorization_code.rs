@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use crate::endpoint::AuthorizationServer;
 use crate::endpoint::ClientAuth;
 use crate::endpoint::TokenEndpoint;
 use crate::error::ConfigError;
@@ -121,6 +122,26 @@ impl AuthorizationCode {
             ResponseType::Code,
         )?;
         Ok(Self { refresh: RefreshToken::at(endpoint.clone()), endpoint, request, parameters: Vec::new() })
+    }
+
+    /// A client that is known at `server`, with what the server says of itself: both endpoints, and its issuer, which an
+    /// answer has to name if the server says that it does (`authorization_response_iss_parameter_supported`).
+    ///
+    /// # Errors
+    /// Those of [`AuthorizationServer::token_endpoint`], [`ConfigError::MissingEndpoint`] when the server names no
+    /// authorization endpoint, and those of [`new`](Self::new).
+    pub fn with_server(server: &AuthorizationServer) -> Result<Self, ConfigError> {
+        let metadata = server.metadata();
+        let url = metadata.authorization_endpoint().ok_or_else(|| ConfigError::MissingEndpoint {
+            name: "authorization_endpoint",
+            issuer: metadata.issuer().to_owned(),
+        })?;
+        let flow = Self::at(url, server.token_endpoint()?)?;
+        Ok(if metadata.authorization_response_iss_parameter_supported() {
+            flow.require_issuer(metadata.issuer())
+        } else {
+            flow.issuer(metadata.issuer())
+        })
     }
 
     /// Where the server sends the browser back to. It goes to the server as it is, since some want something else than a URL

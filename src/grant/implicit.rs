@@ -127,6 +127,7 @@ fn token(parameters: Vec<(String, String)>) -> Token {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn the_answer_of_rfc_6749_4_2_2_is_read_leniently() {
@@ -145,7 +146,7 @@ mod tests {
         for odd in ["", "soon", "NaN", "1e300", "-1"] {
             assert!(read(&format!("{answer}{odd}")).is_ok(), "{odd}");
         }
-        assert_eq!(read("#state=xyz").unwrap_err().kind(), crate::ErrorKind::InvalidAuthorizationResponse);
-        assert_eq!(read("#access_token=1").unwrap_err().kind(), crate::ErrorKind::MissingState);
+        assert_eq!(read("#state=xyz").unwrap_err().kind(), ErrorKind::InvalidAuthorizationResponse);
+        assert_eq!(read("#access_token=1").unwrap_err().kind(), ErrorKind::MissingState);
     }
 }

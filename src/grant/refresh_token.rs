@@ -7,6 +7,7 @@ use crate::error::ConfigError;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::protocol::oauth2::form::Form;
+use crate::protocol::oauth2::response::ENDED;
 use crate::secret::Secret;
 use crate::token::AccessScope;
 use crate::token::Record;
@@ -14,9 +15,6 @@ use crate::token::SourceRequest;
 use crate::token::Token;
 use crate::token::TokenSource;
 use crate::transport::HttpService;
-
-/// The codes of a grant that only a new login can mend.
-const DEAD: [&str; 4] = ["invalid_grant", "interaction_required", "consent_required", "login_required"];
 
 /// Renews tokens with their refresh token (RFC 6749 §6), and follows its rotation.
 ///
@@ -107,7 +105,7 @@ async fn renew(
     let mut form = Form::new("refresh_token");
     form.push_secret("refresh_token", refresh_token);
     push_scope(&mut form, request, &AccessScope::new());
-    endpoint.exchange(form).await.map_err(ended)
+    endpoint.exchange(form).await
 }
 
 /// Tells refusals that say something of the grant from those that say something of the client or the moment: RFC 6749
@@ -115,6 +113,6 @@ async fn renew(
 pub(super) fn ended(error: Error) -> Error {
     let is_dead = error.kind() == ErrorKind::Refused
         && !error.is_transient()
-        && error.server().is_some_and(|server| DEAD.contains(&server.code()));
+        && error.server().is_some_and(|server| ENDED.contains(&server.code()));
     if is_dead { error.into_reauthorization_required() } else { error }
 }

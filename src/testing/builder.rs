@@ -19,6 +19,8 @@ use crate::testing::service_account;
 /// | clients, users, OAuth 1.0a credentials | none; those of [`Provider::new`] with [`test_clients`](Self::test_clients) |
 /// | lifetime of an access token | 1 hour |
 /// | rotation of refresh tokens | on |
+/// | the user at `/authorize` | approves at once |
+/// | time between two questions of a device | 5 seconds |
 /// | farthest timestamp of an OAuth 1.0a request | 5 minutes from the clock |
 /// | clock | the system's |
 /// | origin of a request that does not name one | `http://localhost` |
@@ -40,6 +42,9 @@ pub(super) struct Settings {
     pub(super) users: HashMap<String, Secret>,
     pub(super) access_token_lifetime: Duration,
     pub(super) rotate_refresh_tokens: bool,
+    /// Whether `/authorize` asks with a page.
+    pub(super) login_page: bool,
+    pub(super) device_interval: Duration,
     /// Client secrets by client key.
     pub(super) oauth1_clients: HashMap<String, Secret>,
     /// Token credentials by token.
@@ -80,6 +85,8 @@ impl ProviderBuilder {
             users: HashMap::new(),
             access_token_lifetime: Duration::from_secs(3600),
             rotate_refresh_tokens: true,
+            login_page: false,
+            device_interval: Duration::from_secs(5),
             oauth1_clients: HashMap::new(),
             oauth1_tokens: HashMap::new(),
             timestamp_window: Duration::from_secs(300),
@@ -149,6 +156,19 @@ impl ProviderBuilder {
     /// again, the login's whole family of tokens is revoked (RFC 9700 §4.14.2).
     pub fn rotate_refresh_tokens(mut self, rotate: bool) -> Self {
         self.0.rotate_refresh_tokens = rotate;
+        self
+    }
+
+    /// Lets `/authorize` show a page with two buttons, for somebody with a browser, instead of approving at once.
+    pub fn login_page(mut self, show: bool) -> Self {
+        self.0.login_page = show;
+        self
+    }
+
+    /// The `interval` that devices are told (RFC 8628 §3.2), in whole seconds. That they keep to it is not enforced: a
+    /// [`Fault`](super::Fault) says `slow_down` when a test wants it to.
+    pub fn device_interval(mut self, interval: Duration) -> Self {
+        self.0.device_interval = interval;
         self
     }
 

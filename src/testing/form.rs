@@ -24,7 +24,8 @@ pub(super) fn decode_text(encoded: &[u8]) -> Vec<u8> {
     percent_decode(&spaced).collect()
 }
 
-/// The parameters of an OAuth 2 request, where each may occur once (RFC 6749 §3.1, §3.2).
+/// The parameters of an OAuth 2 request, where each may occur once (RFC 6749 §3.1, §3.2), `resource` excepted (RFC 8707 §2).
+#[derive(Clone)]
 pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
@@ -40,12 +41,21 @@ impl Parameters {
             if value.is_empty() {
                 continue;
             }
-            if parameters.iter().any(|(known, _)| *known == name) {
+            if name != "resource" && parameters.iter().any(|(known, _)| *known == name) {
                 return Err(name);
             }
             parameters.push((name, value));
         }
         Ok(Self(parameters))
+    }
+
+    pub(super) fn pairs(&self) -> &[(String, String)] {
+        &self.0
+    }
+
+    pub(super) fn take(&mut self, name: &str) -> Option<String> {
+        let position = self.0.iter().position(|(known, _)| known == name)?;
+        Some(self.0.remove(position).1)
     }
 
     pub(super) fn find(&self, name: &str) -> Option<&str> {

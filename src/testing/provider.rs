@@ -62,6 +62,8 @@ pub struct Provider {
 pub(super) struct State {
     pub(super) stats: Stats,
     pub(super) tokens: oauth2::Tokens,
+    pub(super) pushed: oauth2::Pushed,
+    pub(super) devices: oauth2::Devices,
     pub(super) oauth1: oauth1::Memory,
     /// The identifiers of the assertions of clients (RFC 7523 §3).
     #[cfg(feature = "jwt")]
@@ -169,6 +171,16 @@ impl Provider {
         let mut state = self.lock();
         let revoked = state.tokens.revoke_all_families();
         state.stats.families_revoked += revoked;
+    }
+
+    /// The user approves on the page of [`/device`](super), after having entered this code; `false` when it is unknown.
+    pub fn approve_device(&self, user_code: &str) -> bool {
+        self.lock().devices.decide(user_code, true)
+    }
+
+    /// The user refuses there.
+    pub fn deny_device(&self, user_code: &str) -> bool {
+        self.lock().devices.decide(user_code, false)
     }
 
     /// Lets something go wrong with a request to come. Faults for the same path happen in the order in which they were
@@ -289,6 +301,9 @@ fn route(settings: &Settings, state: &mut State, now: SystemTime, request: &Inco
     match path {
         "/token" => oauth2::token(settings, state, now, request),
         "/authorize" => oauth2::authorize(settings, state, now, request),
+        "/par" => oauth2::push(settings, state, now, request),
+        "/device_authorization" => oauth2::device_authorization(settings, state, now, request),
+        "/device" => oauth2::device(state, request),
         "/revoke" => oauth2::revoke(settings, state, request),
         "/oauth1/initiate" => oauth1::initiate(settings, state, now, request),
         "/oauth1/authorize" => oauth1::authorize(state, request),

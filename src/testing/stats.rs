@@ -46,6 +46,8 @@ pub struct GrantCounts {
     pub authorization_code: u64,
     /// `client_credentials` (RFC 6749 §4.4).
     pub client_credentials: u64,
+    /// `urn:ietf:params:oauth:grant-type:device_code` (RFC 8628 §3.4).
+    pub device_code: u64,
     /// `password` (RFC 6749 §4.3).
     pub password: u64,
     /// `refresh_token` (RFC 6749 §6).

@@ -31,6 +31,8 @@ use crate::testing::oauth2::tokens::Refused;
 use crate::testing::provider::State;
 use crate::testing::stats::Stats;
 
+const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+
 /// Answers a token request.
 pub(in crate::testing) fn token(
     settings: &Settings,
@@ -70,6 +72,7 @@ fn try_token(
     match grant_type {
         "authorization_code" => asked.authorization_code(),
         "client_credentials" => asked.client_credentials(),
+        DEVICE_CODE => asked.device_code(),
         "password" => asked.password(),
         "refresh_token" => asked.refresh_token(),
         "" => Err(TokenError::new("invalid_request", "grant_type is missing")),
@@ -175,6 +178,14 @@ impl<'a> Asked<'a> {
         Ok(self.state.tokens.start_family(approval, self.expires_at))
     }
 
+    /// RFC 8628 §3.4.
+    fn device_code(self) -> Result<Grant, TokenError> {
+        let device_code = self.required("device_code")?;
+        let user = self.settings.approving_user();
+        let approval = self.state.devices.ask(device_code, &self.client.id, user, self.now)?;
+        Ok(self.state.tokens.start_family(approval, self.expires_at))
+    }
+
     /// RFC 6749 §6.
     fn refresh_token(self) -> Result<Grant, TokenError> {
         let token = self.required("refresh_token")?;
@@ -268,6 +279,7 @@ fn count(stats: &mut Stats, grant_type: &str) {
     let count = match grant_type {
         "authorization_code" => &mut grants.authorization_code,
         "client_credentials" => &mut grants.client_credentials,
+        DEVICE_CODE => &mut grants.device_code,
         "password" => &mut grants.password,
         "refresh_token" => &mut grants.refresh_token,
         _ => &mut grants.other,

@@ -290,11 +290,11 @@ impl Tokens {
 }
 
 /// A moment after `now`; `now` itself for a lifetime that no [`SystemTime`] can hold.
-fn after(now: SystemTime, lifetime: Duration) -> SystemTime {
+pub(super) fn after(now: SystemTime, lifetime: Duration) -> SystemTime {
     now.checked_add(lifetime).unwrap_or(now)
 }
 
 /// A text of 128 random bits that says what it is.
-fn random(kind: &str) -> String {
+pub(super) fn random(kind: &str) -> String {
     format!("{kind}-{:032x}", rand::random::<u128>())
 }
