@@ -17,7 +17,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { SignJWT, calculateJwkThumbprint, decodeJwt, exportJWK, generateKeyPair, importPKCS8 } from 'jose';
 
 import { authorize, logIn } from './browser.mjs';
-import { DEVICE_CODE, JWT_BEARER, REDIRECT, TOKEN_EXCHANGE } from './clients.mjs';
+import { DEVICE_CODE, INITIAL_ACCESS_TOKEN, JWT_BEARER, REDIRECT, TOKEN_EXCHANGE } from './clients.mjs';
 
 const SECRET = 'cc-secret:with%special +chars';
 const ASSERTION = 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer';
@@ -107,6 +107,7 @@ describe('client credentials', () => {
 
   for (const [id, name, alg, kid] of [
     ['cc-rsa', 'client-rsa.pem', 'RS256', 'rsa'],
+    ['cc-rsa-pss', 'client-rsa.pem', 'PS256', 'rsa-pss'],
     ['cc-ec', 'client-ec.pem', 'ES256', 'ec'],
     ['cc-ed25519', 'client-ed25519.pem', 'EdDSA', 'ed25519'],
   ]) {
@@ -118,7 +119,7 @@ describe('client credentials', () => {
   }
 
   test('a registered client', async () => {
-    const headers = { 'content-type': 'application/json' };
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${INITIAL_ACCESS_TOKEN}` };
     const body = JSON.stringify({ grant_types: ['client_credentials'], redirect_uris: [], response_types: [] });
     const registered = await (await fetch(`${peer.issuer}/reg`, { method: 'POST', headers, body })).json();
     accepted(await token(CLIENT_CREDENTIALS, { authorization: basic(registered.client_id, registered.client_secret) }));

@@ -9,11 +9,15 @@ export const DEVICE_CODE = 'urn:ietf:params:oauth:grant-type:device_code';
 // Where the browser of the tests is sent back to. Nobody listens there.
 export const REDIRECT = 'http://127.0.0.1:1/callback';
 
+// What the registration endpoint wants before it registers anybody (RFC 7591 §3).
+export const INITIAL_ACCESS_TOKEN = 'initial-access-token';
+
 // A `:`, a `%`, a `+` and a space: only a client that form-encodes before Basic gets in (RFC 6749 §2.3.1).
 const DIFFICULT_SECRET = 'cc-secret:with%special +chars';
 
 export function clients(certificates) {
   const rsa = publicJwk(certificates.read('client-rsa.pem'), 'rsa', 'RS256');
+  const rsaPss = publicJwk(certificates.read('client-rsa.pem'), 'rsa-pss', 'PS256');
   const ec = publicJwk(certificates.read('client-ec.pem'), 'ec', 'ES256');
   const ed25519 = publicJwk(certificates.read('client-ed25519.pem'), 'ed25519', 'EdDSA');
 
@@ -34,6 +38,7 @@ export function clients(certificates) {
       token_endpoint_auth_signing_alg: 'HS256',
     }),
     machine('cc-rsa', signsAssertions(rsa)),
+    machine('cc-rsa-pss', signsAssertions(rsaPss)),
     machine('cc-ec', signsAssertions(ec)),
     machine('cc-ed25519', signsAssertions(ed25519)),
 

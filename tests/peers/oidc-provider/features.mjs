@@ -4,6 +4,7 @@ import * as crypto from 'node:crypto';
 import { exportJWK, generateKeyPair } from 'jose';
 import { errors } from 'oidc-provider';
 
+import { INITIAL_ACCESS_TOKEN } from './clients.mjs';
 import { settings } from './settings.mjs';
 
 // The protected resources that a token can be asked for (RFC 8707). A token for `urn:api` is a JWT, which the
@@ -47,8 +48,8 @@ export async function configuration({ issuer, tlsOrigin, clients }) {
       introspection: { enabled: true },
       jwtIntrospection: { enabled: true },
       revocation: { enabled: true },
-      registration: { enabled: true },
-      registrationManagement: { enabled: true },
+      registration: { enabled: true, initialAccessToken: INITIAL_ACCESS_TOKEN },
+      registrationManagement: { enabled: true, rotateRegistrationAccessToken: true },
       pushedAuthorizationRequests: { enabled: true },
       requestObjects: { enabled: true },
       jwtResponseModes: { enabled: true },

@@ -8,6 +8,7 @@
 //! | [`http_client`] | the HTTP client under the layers, and one answer read to its end |
 //! | [`dice`] | randomness that comes out the same for the same seed |
 //! | [`requests`] | random requests, odd or ordinary |
+//! | [`passed`] | the table of grants, ways to prove who a client is, and peers |
 //!
 //! `./scripts/test --only setup` installs the peers. A peer that cannot start is a failed test, never a
 //! skipped one: everything here panics, with what the peer said, when it cannot do its work.
@@ -16,5 +17,6 @@ pub mod dice;
 pub mod http_client;
 pub mod oauth1;
 pub mod oidc_provider;
+pub mod passed;
 pub mod process;
 pub mod requests;

@@ -5,6 +5,7 @@
 
 use std::env::consts::ARCH;
 use std::env::consts::OS;
+use std::path::Path;
 use std::process::Command;
 
 use http::Method;
@@ -20,6 +21,9 @@ use crate::process::peers_folder;
 /// The secret of the clients whose names begin with `cc`: it comes through Basic only if it is form-encoded
 /// first (RFC 6749 §2.3.1).
 pub const DIFFICULT_SECRET: &str = "cc-secret:with%special +chars";
+
+/// The token without which nobody can register a client.
+pub const INITIAL_ACCESS_TOKEN: &str = "initial-access-token";
 
 /// `Basic` credentials with that secret, encoded by hand, for a client whose name needs no encoding.
 fn basic(client: &str) -> String {
@@ -56,6 +60,22 @@ impl OidcProvider {
 
     pub fn origin(&self) -> String {
         self.0.origin()
+    }
+
+    /// The origin for clients that use mutual TLS.
+    pub fn tls_origin(&self) -> String {
+        self.0.fact("tls_origin").as_str().expect("an origin").to_owned()
+    }
+
+    /// One of the keys and certificates that `oidc-provider/certificates.mjs` lists.
+    ///
+    /// # Panics
+    ///
+    /// If there is no such file.
+    pub fn file(&self, name: &str) -> Vec<u8> {
+        let folder = self.0.fact("certificates").as_str().expect("a folder");
+        let path = Path::new(folder).join(name);
+        std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
 
     pub fn token_endpoint(&self) -> String {
@@ -95,17 +115,30 @@ impl OidcProvider {
     ///
     /// If the server does not do it.
     pub async fn log_in(&self) -> Value {
-        let login = self.ask("/_login").await;
+        // `web:web-secret`
+        self.log_in_to("web", &[(AUTHORIZATION.as_str(), "Basic d2ViOndlYi1zZWNyZXQ=")]).await
+    }
+
+    /// The same for the client `native`, which has no secret.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not do it.
+    pub async fn log_in_natively(&self) -> Value {
+        self.log_in_to("native", &[]).await
+    }
+
+    async fn log_in_to(&self, client: &str, headers: &[(&str, &str)]) -> Value {
+        let redirect = if client == "native" { "&redirect_uri=http://127.0.0.1:54321/callback" } else { "" };
+        let login = self.ask(&format!("/_login?client_id={client}{redirect}")).await;
         let field = |name: &str| login[name].as_str().unwrap_or_default().to_owned();
         let form = format!(
-            "grant_type=authorization_code&client_id=web&code={}&code_verifier={}&redirect_uri={}",
+            "grant_type=authorization_code&client_id={client}&code={}&code_verifier={}&redirect_uri={}",
             field("code"),
             field("code_verifier"),
             field("redirect_uri"),
         );
-        // `web:web-secret`
-        let web = (AUTHORIZATION.as_str(), "Basic d2ViOndlYi1zZWNyZXQ=");
-        let answer = post_form(&self.token_endpoint(), &[web], form).await;
+        let answer = post_form(&self.token_endpoint(), headers, form).await;
         assert_eq!(answer.status, StatusCode::OK, "{:?}", answer.body);
         answer.json()
     }
