@@ -51,6 +51,8 @@ mod builder;
 mod ending;
 mod event;
 mod exchange;
+#[cfg(test)]
+mod explorer;
 mod flight;
 mod keyed;
 mod lease;
@@ -60,6 +62,7 @@ pub(crate) mod memory;
 mod persist;
 mod published;
 mod record;
+mod sealed;
 mod revocation;
 mod settings;
 mod slot;

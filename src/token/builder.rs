@@ -14,9 +14,12 @@ use crate::token::TokenRevocation;
 use crate::token::TokenSource;
 use crate::token::TokenStore;
 use crate::token::event::Observer;
+#[cfg(test)]
+use crate::token::explorer::Flaw;
 use crate::token::manager::Parts;
 use crate::token::memory::MemoryStore;
 use crate::token::revocation::BoxTokenRevocation;
+use crate::token::sealed::RefuseSealed;
 use crate::token::settings::Settings;
 
 /// Builds a [`TokenManager`]. Everything but the source and the store has a default:
@@ -86,7 +89,7 @@ impl TokenManagerBuilder {
     /// Where grants are kept; by default in a [`MemoryStore`], bounded by [`max_keys`](Self::max_keys), and gone with
     /// the process.
     pub fn store(mut self, store: impl TokenStore) -> Self {
-        self.store = Some(BoxTokenStore::new(store));
+        self.store = Some(BoxTokenStore::new(RefuseSealed(store)));
         self
     }
 
@@ -226,6 +229,13 @@ impl TokenManagerBuilder {
     /// Tells `observer` what happens. It is called in the middle of things: it must be quick and must not block.
     pub fn on_event(mut self, observer: impl Fn(&Event) + Send + Sync + 'static) -> Self {
         self.observer = Observer::new(observer);
+        self
+    }
+
+    /// Breaks the manager, to see whether tests notice.
+    #[cfg(test)]
+    pub(super) fn flaw(mut self, flaw: Option<Flaw>) -> Self {
+        self.settings.flaw = flaw;
         self
     }
 

@@ -88,6 +88,7 @@ pub(super) async fn exchange(
     if error.is_answer_lost() {
         if let Err(unanswered) = may_present(shared, entry, &record) {
             let unanswered = unanswered.caused_by(error);
+            let basis = warn_others(shared, entry, basis, &record).await;
             return without_refresh_token(shared, entry, basis, &record, reason, unanswered).await;
         }
     } else if announced && unanswered_since(&entry.grant.ledger(), &record).is_none() {
@@ -261,6 +262,20 @@ async fn announce(shared: &Shared, entry: &Entry, basis: Basis, record: &Record)
         PersistFailure::Refuse => Err(error),
         // What follows a crash is less certain then, but there will be a token.
         PersistFailure::ServeFromMemory => Ok(Announced::No(basis)),
+    }
+}
+
+/// Writes down what [`announce`] did not need to: that the refresh token may be spent, so that nobody presents it.
+async fn warn_others(shared: &Shared, entry: &Entry, basis: Basis, record: &Record) -> Basis {
+    let is_stored = basis.expected == Some(record.generation());
+    let since = unanswered_since(&entry.grant.ledger(), record);
+    let Some(since) = since.filter(|_| is_stored && record.intent_at().is_none()) else {
+        return basis;
+    };
+    let warning = record.with_intent(since);
+    match swap(shared, entry, basis.expected, &warning).await {
+        Ok(Swap::Stored) => Basis::stored(warning),
+        _ => basis,
     }
 }
 

@@ -25,6 +25,8 @@ use crate::token::exchange::Basis;
 use crate::token::exchange::Exchange;
 use crate::token::exchange::exchange;
 use crate::token::exchange::within_deadline;
+#[cfg(test)]
+use crate::token::explorer;
 use crate::token::header_value;
 use crate::token::keyed::Entry;
 use crate::token::lease::Lease;
@@ -51,6 +53,9 @@ tokio::task_local! {
 pub(super) struct Flight {
     outcome: OnceLock<Result<(), Error>>,
     landed: Notify,
+    /// For a manager that is broken on purpose.
+    #[cfg(test)]
+    pub(super) task: OnceLock<tokio::task::AbortHandle>,
 }
 
 impl Flight {
@@ -64,6 +69,13 @@ impl Flight {
             landed.await;
         }
         self.outcome.get().cloned().unwrap_or(Ok(()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn abort(&self) {
+        if let Some(task) = self.task.get() {
+            task.abort();
+        }
     }
 
     /// Sends those who wait to look again, or gives them the error; only the first call counts.
@@ -207,6 +219,8 @@ async fn queue<'a>(
     reason: Reason,
 ) -> Result<Turn<'a>, Error> {
     let queue = async {
+        #[cfg(test)]
+        explorer::read_too_early(shared, entry).await;
         let turn = entry.grant.take_turn().await;
         let mut lease = Lease::new(shared, entry);
         while !lease.is_granted().await? {
@@ -230,6 +244,8 @@ async fn renew(shared: &Arc<Shared>, entry: &Arc<Entry>, reason: Reason) -> Resu
     persist::retry_leftover(shared, entry).await?;
     for _ in 0..ROUNDS {
         let stored = within_deadline(shared, "loading the grant", shared.store.load(&entry.key)).await??;
+        #[cfg(test)]
+        let stored = explorer::stale_or(entry, stored);
         let basis = persist::basis(entry, stored);
         if let Some(published) = adopt(shared, entry, basis.record.as_ref(), reason) {
             return Ok(Obtained { published, exchanged: false });
@@ -342,6 +358,15 @@ async fn keep(
     }
     let change = if usable.is_ok() { change } else { Change::RefreshTokenAlone };
     let draft = Draft::new(basis, entry.scope.clone(), token.clone(), change);
+    #[cfg(test)]
+    if shared.settings.flaw == Some(explorer::Flaw::PublishBeforePersist) {
+        let early = shared.publish(token.clone(), draft.generation())?;
+        let flight = entry.change(|state| {
+            state.slot.succeed(Arc::new(early));
+            state.flight.take()
+        });
+        flight.inspect(|flight| flight.land(Ok(())));
+    }
     let persisted = persist::persist(shared, entry, draft).await?;
     usable?;
     let Persisted::Kept { generation } = persisted else {

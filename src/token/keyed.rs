@@ -21,6 +21,8 @@ use tokio::sync::SemaphorePermit;
 
 use crate::token::AccessScope;
 use crate::token::Published;
+#[cfg(test)]
+use crate::token::Record;
 use crate::token::TokenKey;
 use crate::token::flight::Flight;
 use crate::token::ledger::Ledger;
@@ -65,6 +67,9 @@ pub(super) struct Grant {
     /// Who holds the lease until that is done.
     kept_lease: Mutex<Option<String>>,
     ledger: Mutex<Ledger>,
+    /// What a manager that is broken on purpose read too early.
+    #[cfg(test)]
+    pub(super) stale: Mutex<Option<Option<Record>>>,
     entries: Mutex<Vec<Weak<Entry>>>,
 }
 
@@ -198,6 +203,8 @@ impl Grant {
             storing: Semaphore::new(1),
             kept_lease: Mutex::new(None),
             ledger: Mutex::default(),
+            #[cfg(test)]
+            stale: Mutex::default(),
             entries: Mutex::new(Vec::new()),
         }
     }

@@ -26,6 +26,8 @@ use crate::token::TokenSource;
 use crate::token::TokenStore;
 use crate::token::ending;
 use crate::token::event::Observer;
+#[cfg(test)]
+use crate::token::explorer;
 use crate::token::flight;
 use crate::token::flight::Flight;
 use crate::token::flight::Landing;
@@ -337,6 +339,8 @@ impl TokenManager {
             Ok(published) => return Ok(published),
             Err(flight) => flight,
         };
+        #[cfg(test)]
+        let _tie = explorer::Tie::new(&self.0, &flight);
         let wait = async {
             for _ in 0..FLIGHTS {
                 flight.wait().await?;
@@ -393,9 +397,13 @@ impl TokenManager {
             Some(error) => Err(landing.abandon(error)),
             None => self.0.tasks.spawn(flight::run(landing, delay)),
         };
+        #[cfg(test)]
+        if let Ok(task) = &spawned {
+            let _ = flight.task.set(task.clone());
+        }
         match published {
             Some(published) => Ok(Ok(published)),
-            None => spawned.map(|()| Err(flight)),
+            None => spawned.map(|_| Err(flight)),
         }
     }
 }

@@ -137,8 +137,8 @@ pub(super) async fn login(shared: &Shared, entry: &Entry, token: Token) -> Resul
         let swap = match shared.store.compare_and_swap(&entry.key, expected, &record).await {
             Ok(swap) => swap,
             Err(error) => match shared.store.load(&entry.key).await {
-                // It arrived, and only the answer was lost.
-                Ok(Some(stored)) if stored.is_same_write(&record) => Swap::Stored,
+                // It arrived, and only the answer was lost; somebody may have added to it since.
+                Ok(Some(stored)) if stored.is_of_login(&record) => Swap::Stored,
                 _ => return Err(error),
             },
         };

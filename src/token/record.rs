@@ -38,6 +38,8 @@ pub struct Record {
     tokens: Vec<(AccessScope, Token)>,
     /// Whether it goes back to a login, and not to a source that can begin anew by itself.
     from_login: bool,
+    /// All of the above but the generation, where only whoever sealed it can read it.
+    sealed: Option<Secret>,
 }
 
 /// Says, before a refresh token that rotates is presented, that it is about to be: whoever finds this after a crash
@@ -95,6 +97,17 @@ impl Record {
         self.tokens.iter().map(|(scope, token)| (scope, token))
     }
 
+    /// A record that shows its generation and nothing else: `text` is what a store that wraps another one, as
+    /// `EncryptedStore` does, has made of the real record. A manager that is given one refuses it.
+    pub fn sealed(generation: u64, text: impl Into<Secret>) -> Self {
+        Self { generation, sealed: Some(text.into()), ..Self::empty() }
+    }
+
+    /// What [`sealed`](Self::sealed) was given.
+    pub fn sealed_text(&self) -> Option<&Secret> {
+        self.sealed.as_ref()
+    }
+
     /// The record as JSON, for a store that keeps text. It holds every secret of the grant in the clear.
     pub fn to_json(&self) -> Secret {
         // Writing these types into memory cannot fail: all keys are strings.
@@ -107,18 +120,10 @@ impl Record {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) when the text is something else. The message says where it went
     /// wrong, and nothing of the text.
     pub fn from_json(json: &str) -> Result<Self, Error> {
-        let stored: Stored = serde_json::from_str(json).map_err(|error| {
-            let place = format!("line {} column {}", error.line(), error.column());
-            Error::store("unreadable").detail(format!("the stored record could not be read ({place})"))
-        })?;
-        if stored.version > VERSION {
-            let detail = format!(
-                "the stored record has version {}, and this program knows versions up to {VERSION}",
-                stored.version
-            );
-            return Err(Error::store("unknown version").detail(detail));
+        match serde_json::from_str::<Stored>(json) {
+            Ok(stored) if stored.version == VERSION => Ok(stored.into_record()),
+            outcome => Err(unreadable(json, outcome.err())),
         }
-        Ok(stored.into_record())
     }
 }
 
@@ -137,12 +142,27 @@ impl Record {
             dead: None,
             tokens: vec![(scope, token.without_refresh_token())],
             from_login: true,
+            sealed: None,
+        }
+    }
+
+    fn empty() -> Self {
+        Self {
+            generation: 0,
+            refresh_token: None,
+            refresh_expires_at: None,
+            rotates: false,
+            intent: None,
+            dead: None,
+            tokens: Vec::new(),
+            from_login: false,
+            sealed: None,
         }
     }
 
     /// Whether nothing is lost with it but a token request: its source can get the same again, without a user.
     pub(super) fn is_replaceable(&self) -> bool {
-        self.refresh_token.is_none() && !self.from_login
+        self.refresh_token.is_none() && !self.from_login && self.sealed.is_none()
     }
 
     /// The record after an exchange: `token` replaces the one for `scope`, and its refresh token, if it has one, the
@@ -168,16 +188,7 @@ impl Record {
     pub(super) fn with_refresh_token_of(before: Option<&Self>, token: &Token) -> Self {
         let mut next = match before {
             Some(before) => before.clone(),
-            None => Self {
-                generation: 0,
-                refresh_token: None,
-                refresh_expires_at: None,
-                rotates: false,
-                intent: None,
-                dead: None,
-                tokens: Vec::new(),
-                from_login: false,
-            },
+            None => Self::empty(),
         };
         next.generation = next.generation.saturating_add(1);
         next.intent = None;
@@ -222,6 +233,17 @@ impl Record {
         Self { refresh_token: None, refresh_expires_at: None, intent: None, ..self.clone() }
     }
 
+    /// Whether this holds the login that `login` is the record of.
+    pub(super) fn is_of_login(&self, login: &Self) -> bool {
+        let access_tokens = |record: &Self| -> Vec<Secret> {
+            record.tokens().map(|(_, token)| token.access_token().clone()).collect()
+        };
+        match &login.refresh_token {
+            Some(refresh_token) => self.refresh_token.as_ref() == Some(refresh_token),
+            None => access_tokens(login).iter().all(|token| access_tokens(self).contains(token)),
+        }
+    }
+
     /// Whether both are the same write of the same manager; a store may round times, and order what has no order.
     pub(super) fn is_same_write(&self, other: &Self) -> bool {
         let tokens = |record: &Self| -> Vec<(AccessScope, Secret)> {
@@ -232,6 +254,25 @@ impl Record {
             && self.intent_at() == other.intent_at()
             && self.is_dead() == other.is_dead()
             && tokens(self) == tokens(other)
+    }
+}
+
+/// Why a text is no record of this version.
+fn unreadable(json: &str, error: Option<serde_json::Error>) -> Error {
+    #[derive(Deserialize)]
+    struct Header {
+        version: u32,
+    }
+
+    // A later version may have changed everything but this.
+    match serde_json::from_str(json) {
+        Ok(Header { version }) if version != VERSION => Error::store("unknown version")
+            .detail(format!("the stored record has version {version}, and this program knows version {VERSION}")),
+        _ => {
+            let (line, column) = error.map_or((0, 0), |error| (error.line(), error.column()));
+            Error::store("unreadable")
+                .detail(format!("the stored record could not be read (line {line} column {column})"))
+        }
     }
 }
 
@@ -252,6 +293,7 @@ impl fmt::Debug for Record {
             .field("intent_at", &self.intent_at())
             .field("is_dead", &self.is_dead())
             .field("tokens", &self.tokens)
+            .field("sealed", &self.sealed)
             .finish()
     }
 }
@@ -276,6 +318,8 @@ struct Stored {
     tokens: Vec<StoredToken>,
     #[serde(default, skip_serializing_if = "Not::not")]
     from_login: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sealed: Option<Zeroizing<String>>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -324,6 +368,7 @@ impl Stored {
             dead: record.dead,
             tokens: record.tokens().map(|(scope, token)| StoredToken::of(scope, token)).collect(),
             from_login: record.from_login,
+            sealed: record.sealed.as_ref().map(|text| Zeroizing::new(text.expose().to_owned())),
         }
     }
 
@@ -341,6 +386,7 @@ impl Stored {
             dead: self.dead,
             tokens: self.tokens.into_iter().map(StoredToken::into_token).collect(),
             from_login: self.from_login,
+            sealed: self.sealed.map(|text| Secret::new(text.as_str())),
         }
     }
 }

@@ -5,6 +5,8 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use crate::token::Token;
+#[cfg(test)]
+use crate::token::explorer::Flaw;
 
 /// The longest `Retry-After` that is waited out.
 pub(super) const LONGEST_RETRY_AFTER: Duration = Duration::from_secs(3600);
@@ -30,6 +32,9 @@ pub(super) struct Settings {
     pub(super) reuse_window: Duration,
     pub(super) max_keys: usize,
     pub(super) chance: Arc<dyn Fn() -> f64 + Send + Sync>,
+    /// For tests of the tests.
+    #[cfg(test)]
+    pub(super) flaw: Option<Flaw>,
 }
 
 impl Default for Settings {
@@ -52,6 +57,8 @@ impl Default for Settings {
             reuse_window: Duration::ZERO,
             max_keys: 10_000,
             chance: Arc::new(rand::random::<f64>),
+            #[cfg(test)]
+            flaw: None,
         }
     }
 }

@@ -14,6 +14,8 @@ use tokio::task::AbortHandle;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
+#[cfg(test)]
+use crate::token::explorer;
 
 /// Tasks that are under way.
 #[derive(Clone, Default)]
@@ -39,8 +41,13 @@ impl Tasks {
     ///
     /// # Errors
     /// [`ErrorKind::ShutDown`] after [`close`](Self::close), [`ErrorKind::Abandoned`] outside of a tokio runtime.
-    pub(super) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) -> Result<(), Error> {
+    pub(super) fn spawn(
+        &self,
+        task: impl Future<Output = ()> + Send + 'static,
+    ) -> Result<AbortHandle, Error> {
         let runtime = runtime()?;
+        #[cfg(test)]
+        let task = explorer::scheduled(task);
         let number = {
             let mut state = self.state();
             if state.closing {
@@ -66,7 +73,7 @@ impl Tasks {
         if is_too_late {
             handle.abort();
         }
-        Ok(())
+        Ok(handle.abort_handle())
     }
 
     /// The error of those who want a task after [`close`](Self::close).
