@@ -57,17 +57,56 @@
 //! # }
 //! ```
 //!
+//! # Where the token goes
+//! Into `Authorization: Bearer`, unless the layer has another [`Placement`]: another scheme, a header of its own, the
+//! query, a form; and headers that go along, such as the version of an API. For what depends on the token itself there is
+//! a hook, [`protected_request`](OAuth2Layer::protected_request). Whatever else is to be done to requests and responses is
+//! the work of another tower layer, inside of this one (where requests have their token) or outside of it.
+//!
+//! ```
+//! use tower_oauth::grant::StaticToken;
+//! use tower_oauth::oauth2::{OAuth2Layer, Placement};
+//! use tower_oauth::Origins;
+//!
+//! let shop = Origins::one("https://shop.example.com")?;
+//! let layer = OAuth2Layer::new(shop, StaticToken::new("shpat_1"))
+//!     .placement(Placement::header("X-Shopify-Access-Token")?.companion("X-Api-Version", "2025-01")?);
+//! # let _ = layer;
+//! # Ok::<(), tower_oauth::ConfigError>(())
+//! ```
+//!
+//! # What one request may wish
+//! | in its extensions | what happens |
+//! |---|---|
+//! | [`TokenKey`](crate::TokenKey) | it gets the token of this key; see above |
+//! | [`AccessScope`](crate::token::AccessScope) | it gets a token that is good for this, in place of the layer's scope |
+//! | [`WithToken`] | it gets this token |
+//! | [`WithoutToken`] | it goes as it is |
+//! | [`ForceRefresh`] | it waits for a new token first |
+//!
+//! Whether there is a token for a key, or something to get one with, says
+//! [`TokenManager::authorized`](crate::TokenManager::authorized).
+//!
 //! # When a token is refused
 //! What counts as a refusal is a [`Refusal`]: status 401, unless said otherwise. The token that was sent is dropped, if
 //! it is still the current one. Whether the request is sent once more with a new token depends on the layer's
 //! [body policy](crate::body); with the default, [`Untouched`](crate::body::Untouched), the refusal is delivered, and
 //! the next request is right. When no new token can be had, the refusal is delivered as it came.
 //!
+//! Who renews tokens, and how to do so by hand, is told in [`manual::refreshing`](crate::manual::refreshing).
+//!
+//! # When a token is not good enough
+//! A 403 (or 401) whose challenge says `insufficient_scope` is no refusal, since the next token would be good for the
+//! same. It is delivered, with an [`InsufficientScope`] in its extensions that has the scope asked for; the request can be
+//! repeated with it. A server that wants a stronger login is told of by [`InsufficientAuthentication`]. With
+//! [`insufficiency_is_error`](OAuth2Layer::insufficiency_is_error) both are errors. [`Challenge`] reads whatever else is
+//! in `WWW-Authenticate`.
+//!
 //! # Security
 //! - A token goes only to the layer's [`Origins`](crate::Origins), over https, this machine excepted. A request to
 //!   another origin is an error, or passes bare after [`pass_foreign_unsigned`](OAuth2Layer::pass_foreign_unsigned).
-//! - An `Authorization` that is on a request already is replaced: in a proxy, what came in must not go out.
-//!   [`keep_existing`](OAuth2Layer::keep_existing) leaves it.
+//! - An `Authorization` that is on a request already is replaced, or removed where the token goes elsewhere: in a proxy,
+//!   what came in must not go out. [`keep_existing`](OAuth2Layer::keep_existing) leaves it.
 //! - A request never goes out without a token because none could be had; it fails. [`WithoutToken`] asks for it.
 //! - The header is marked sensitive, so that layers which print headers leave it out.
 //!

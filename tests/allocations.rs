@@ -28,6 +28,9 @@ use tower_oauth::grant::StaticToken;
 use tower_oauth::oauth1::Credentials;
 use tower_oauth::oauth1::Signer;
 use tower_oauth::oauth1::credential_source_fn;
+use tower_oauth::oauth2::Placement;
+use tower_oauth::oauth2::WithToken;
+use tower_oauth::token::AccessScope;
 use tower_oauth::token::SourceRequest;
 use tower_oauth::token::token_source_fn;
 
@@ -119,6 +122,70 @@ async fn a_warm_request_with_one_identity_allocates_nothing() {
             assert_eq!(allocations(&mut service, request(uri)), 0, "{uri}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_warm_request_whose_token_goes_into_a_header_allocates_nothing_whatever_the_header() {
+    let placements = [
+        Placement::scheme("Zoho-oauthtoken").unwrap(),
+        Placement::header("X-Shopify-Access-Token").unwrap(),
+        Placement::header_with_scheme("X-Token", "Token").unwrap(),
+        Placement::bearer().companion("Notion-Version", "2022-06-28").unwrap(),
+        Placement::header("X-Token").unwrap().secret_companion("X-Key", "key").unwrap(),
+    ];
+    for placement in placements {
+        let origins = || Origins::one("https://api.test").unwrap();
+        let plain = OAuth2Layer::new(origins(), StaticToken::new("token")).placement(placement.clone());
+        let hooked = plain.clone().protected_request(|parts, token| {
+            assert!(!token.access_token().is_empty());
+            parts.headers.insert("x-one", http::HeaderValue::from_static("2"));
+            Ok(())
+        });
+        for layer in [plain, hooked] {
+            layer.manager().token(&TokenKey::default()).await.unwrap();
+            let mut service = layer.layer(Leaf);
+            allocations(&mut service, request("https://api.test/"));
+            for _ in 0..10 {
+                assert_eq!(allocations(&mut service, request("https://api.test/")), 0, "{placement:?}");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_warm_request_with_a_token_or_a_scope_of_its_own_allocates_nothing() {
+    let source = token_source_fn(|_| async { Ok(Token::new("token")) });
+    let layer = OAuth2Layer::new(Origins::one("https://api.test").unwrap(), source)
+        .placement(Placement::scheme("OAuth").unwrap());
+    let scope = AccessScope::new().scope("read");
+    layer.manager().token_for(&TokenKey::default(), &scope).await.unwrap();
+    let given = WithToken::new(&Token::new("given")).unwrap();
+    let mut service = layer.layer(Leaf);
+    for wish in [true, false] {
+        let wishing = || {
+            let mut request = request("https://api.test/");
+            match wish {
+                true => drop(request.extensions_mut().insert(given.clone())),
+                false => drop(request.extensions_mut().insert(scope.clone())),
+            }
+            request
+        };
+        allocations(&mut service, wishing());
+        for _ in 0..10 {
+            assert_eq!(allocations(&mut service, wishing()), 0);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_warm_request_whose_token_goes_into_the_query_allocates_a_few_times_and_needs_no_task() {
+    let layer = OAuth2Layer::new(Origins::one("https://api.test").unwrap(), StaticToken::new("token"))
+        .placement(Placement::query());
+    layer.manager().token(&TokenKey::default()).await.unwrap();
+    let mut service = layer.layer(Leaf);
+    allocations(&mut service, request("https://api.test/orders?page=1"));
+    let made = allocations(&mut service, request("https://api.test/orders?page=1"));
+    assert!((1..=12).contains(&made), "{made}");
 }
 
 #[tokio::test]

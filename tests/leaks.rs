@@ -27,6 +27,10 @@ use tower_oauth::body::FromBytes;
 use tower_oauth::grant::RefreshToken;
 use tower_oauth::grant::StaticToken;
 use tower_oauth::oauth1::Credentials;
+use tower_oauth::oauth2::Challenge;
+use tower_oauth::oauth2::InsufficientAuthentication;
+use tower_oauth::oauth2::InsufficientScope;
+use tower_oauth::oauth2::Placement;
 use tower_oauth::oauth2::WithToken;
 use tower_oauth::store::MemoryStore;
 use tower_oauth::token::BoxTokenStore;
@@ -135,6 +139,11 @@ async fn no_debug_shows_a_secret() {
     output.debug(&StaticToken::new(ACCESS_TOKEN));
     output.debug(&token());
     output.debug(&WithToken::new(&token()).unwrap());
+    let error = WithToken::new(&Token::new(format!("{ACCESS_TOKEN} with a space"))).unwrap_err();
+    output.error(&error);
+    let placement = Placement::header("x-token").unwrap().secret_companion("x-key", CLIENT_SECRET).unwrap();
+    output.debug(&placement);
+    output.error(&placement.clone().secret_companion("x-other", format!("{CLIENT_SECRET}\n")).unwrap_err());
     let store = MemoryStore::new();
     let manager = TokenManager::builder(token_source_fn(|_| async { Ok(token()) })).store(store.clone());
     output.debug(&manager);
@@ -150,6 +159,7 @@ async fn no_debug_shows_a_secret() {
     output.debug(&BoxTokenStore::new(store));
     let layer = OAuth2Layer::with_manager(Origins::one("https://api.test").unwrap(), manager);
     output.debug(&layer);
+    output.debug(&layer.clone().placement(placement).protected_request(|_, _| Ok(())));
     let mut service = layer.layer(http);
     output.debug(&service);
     output.debug(&tower::Service::call(
@@ -237,6 +247,45 @@ async fn no_log_line_of_a_request_that_goes_well_shows_a_secret() {
     let credentials = Credentials::new("key", CLIENT_SECRET).token("token", TOKEN_SECRET);
     let oauth1 = OAuth1Layer::new(Origins::one("https://api.test").unwrap(), credentials);
     oauth1.layer(http).oneshot(request()).await.unwrap();
+    output.assert_clean();
+}
+
+#[tokio::test]
+async fn a_server_that_says_back_what_it_was_sent_is_not_believed() {
+    let output = Output::default();
+    let _guard = tracing::subscriber::set_default(output.clone());
+    let http = tower::service_fn(|request: Request<Body>| async move {
+        let sent = request.headers()["authorization"].to_str()?.replace("Bearer ", "");
+        let says = |code: &str| {
+            format!(
+                r#"{sent}, Bearer realm="{sent}", error="{code}", error_description="not {sent}", scope="a {sent} {sent}:b",
+                acr_values="{sent}", resource_metadata="https://api.test/{sent}", {sent}="1", x="{sent}""#
+            )
+            .replace('\n', "")
+        };
+        let code = request.uri().path().trim_start_matches('/');
+        let response = Response::builder().status(403).header("www-authenticate", says(code));
+        Ok::<_, BoxError>(response.body(Body::default())?)
+    });
+    let manager = TokenManager::builder(token_source_fn(|_| async { Ok(token()) })).build();
+    let layer = OAuth2Layer::with_manager(Origins::one("https://api.test").unwrap(), manager);
+    for code in ["insufficient_scope", "insufficient_user_authentication"] {
+        let request = || Request::get(format!("https://api.test/{code}")).body(Body::default()).unwrap();
+        let response = layer.layer(http).oneshot(request()).await.unwrap();
+        let challenges = Challenge::parse(response.headers());
+        assert_eq!(challenges[1].parameter("x"), Some(ACCESS_TOKEN));
+        output.debug(&challenges);
+        let lack = response.extensions();
+        match lack.get::<InsufficientScope>() {
+            Some(lack) => {
+                assert_eq!(lack.scopes().collect::<Vec<_>>(), ["a"]);
+                output.error(lack);
+            }
+            None => output.error(lack.get::<InsufficientAuthentication>().unwrap()),
+        }
+        let error = layer.clone().insufficiency_is_error().layer(http).oneshot(request()).await.unwrap_err();
+        output.error(error.as_ref());
+    }
     output.assert_clean();
 }
 

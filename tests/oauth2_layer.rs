@@ -339,7 +339,7 @@ fn services_and_futures_are_send_and_services_are_sync() {
     fn send<T: Send + 'static>(_: &T) {}
     let (layer, _) = counting_layer();
     let inner = tower::service_fn(|_: Request<Body>| async { Ok::<_, BoxError>(status(200)) });
-    let mut service = tower::Layer::layer(&layer, inner.clone());
+    let mut service = tower::Layer::layer(&layer, inner);
     send_sync(&layer);
     send_sync(&service);
     send(&service.call(get("/")));

@@ -27,6 +27,11 @@ pub enum ConfigError {
         /// What is wrong with it.
         reason: &'static str,
     },
+    /// A key for encrypting records cannot be used.
+    InvalidEncryptionKey {
+        /// What is wrong with it; nothing of the key itself.
+        reason: &'static str,
+    },
     /// A list of origins is empty.
     NoOrigins,
     /// A text cannot be the value of a header.
@@ -117,6 +122,7 @@ impl fmt::Display for ConfigError {
                 "nothing can be put on requests under the name `{}`: {reason}; see `oauth2::Placement` for what can",
                 name.escape_debug()
             ),
+            Self::InvalidEncryptionKey { reason } => write!(formatter, "the key cannot encrypt: {reason}"),
             Self::NoOrigins => formatter.write_str(
                 "the list of origins is empty, so nothing could ever be sent; name at least one origin",
             ),

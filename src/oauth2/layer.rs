@@ -348,10 +348,13 @@ mod tests {
     use crate::token::token_source_fn;
 
     #[test]
-    fn the_form_limit_is_that_of_the_table() {
+    fn the_defaults_are_those_of_the_table() {
         let source = token_source_fn(|_| async { Ok(Token::new("token")) });
         let layer = OAuth2Layer::new(Origins::dangerously_any(), source);
         let limit = layer.shared.form_limit;
         assert_documented("largest form that a token is put into", format!("{limit} bytes"));
+        assert!(layer.shared.attachment.is_none() && !layer.shared.insufficiency_is_error);
+        assert_documented("where `OAuth2Layer` puts the token", "`Authorization: Bearer`");
+        assert_documented("response that says `insufficient_scope`", "delivered");
     }
 }

@@ -5,6 +5,8 @@ use http::HeaderValue;
 use tower_oauth::body::FromBytes;
 use tower_oauth::oauth2::Placement;
 
+type Log = Arc<Mutex<Vec<String>>>;
+
 /// A service that remembers URI and headers, and refuses the requests of these numbers.
 fn recording(
     refused: &'static [usize],
@@ -13,9 +15,9 @@ fn recording(
     + Clone
     + Send
     + 'static,
-    Arc<Mutex<Vec<String>>>,
+    Log,
 ) {
-    let log = Arc::new(Mutex::new(Vec::new()));
+    let log = Log::default();
     let seen = Arc::clone(&log);
     let service = tower::service_fn(move |request: Request<Body>| {
         let mut seen = seen.lock().unwrap();

@@ -250,9 +250,11 @@ async fn the_requests_of_providers_look_as_they_want_them() {
     assert_eq!(seen.uri, "https://api.test/me?fields=id&access_token=token-1");
 }
 
+type Make = fn() -> Request<Body>;
+
 /// Every placement, with a request that it fits.
-fn placements() -> Vec<(Placement, fn() -> Request<Body>)> {
-    let plain: fn() -> Request<Body> = || get("https://api.test/a?b=1");
+fn placements() -> Vec<(Placement, Make)> {
+    let plain: Make = || get("https://api.test/a?b=1");
     vec![
         (Placement::bearer(), plain),
         (Placement::scheme("OAuth").unwrap(), plain),

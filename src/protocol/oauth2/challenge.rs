@@ -15,10 +15,25 @@ const CHALLENGES: usize = 16;
 /// Parameters of each that are kept.
 const PARAMETERS: usize = 32;
 
+/// What `Debug` shows of schemes and names; others may be anything.
+const SCHEMES: [&str; 8] = ["Basic", "Bearer", "Digest", "DPoP", "MAC", "Negotiate", "NTLM", "OAuth"];
+const NAMES: [&str; 10] = [
+    "acr_values",
+    "algs",
+    "error",
+    "error_description",
+    "error_uri",
+    "max_age",
+    "nonce",
+    "realm",
+    "resource_metadata",
+    "scope",
+];
+
 /// One challenge of a response: how the server wants to be asked (RFC 9110 §11.6.1).
 ///
-/// Everything in it is the server's text. `Debug` shows the scheme and the names of the parameters, because a server
-/// may repeat in their values what it was sent.
+/// Everything in it is the server's text, which may repeat what it was sent. `Debug` shows which of the well-known schemes
+/// and parameters there are, and nothing else.
 ///
 /// ```
 /// use http::HeaderMap;
@@ -135,8 +150,12 @@ impl Challenge {
 
 impl fmt::Debug for Challenge {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> = self.parameters().map(|(name, _)| name).collect();
-        formatter.debug_struct("Challenge").field("scheme", &self.scheme).field("parameters", &names).finish()
+        let known = |word: &str, words: &[&'static str]| {
+            words.iter().find(|known| known.eq_ignore_ascii_case(word)).copied().unwrap_or("…")
+        };
+        let names: Vec<_> = self.parameters().map(|(name, _)| known(name, &NAMES)).collect();
+        let scheme = known(&self.scheme, &SCHEMES);
+        formatter.debug_struct("Challenge").field("scheme", &scheme).field("parameters", &names).finish()
     }
 }
 

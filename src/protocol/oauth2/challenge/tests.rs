@@ -155,3 +155,39 @@ fn the_bounds_are_those_of_the_table() {
     assert_continued(what, CHALLENGES);
     assert_documented("parameters of each challenge that are kept", PARAMETERS);
 }
+
+/// The challenge as RFC 9110 writes it.
+fn written(challenge: &Challenge) -> Vec<u8> {
+    let mut line = challenge.scheme().to_owned();
+    if let Some(token68) = challenge.token68() {
+        line += &format!(" {token68},");
+    }
+    for (number, (name, value)) in challenge.parameters().enumerate() {
+        let comma = if number == 0 { " " } else { ", " };
+        line += &format!("{comma}{name}=\"{}\"", value.replace('\\', "\\\\").replace('"', "\\\""));
+    }
+    line.into_bytes()
+}
+
+#[test]
+fn what_was_read_of_any_bytes_reads_the_same_when_it_is_written_down() {
+    let pieces: [&[u8]; 14] = [
+        b"Bearer", b"Basic", b"error", b"=", b"=", b" ", b" ", b",", b",", b"\"", b"\"", b"\\", b"YII==",
+        b"\xff\t(",
+    ];
+    let mut state = 1_u64;
+    let mut found = 0;
+    for _ in 0..20_000 {
+        let mut line = Vec::new();
+        for _ in 0..16 {
+            // Knuth's MMIX; the high bits are the good ones.
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            line.extend_from_slice(pieces[(state >> 33) as usize % pieces.len()]);
+        }
+        for challenge in parse(&[&line]) {
+            found += 1;
+            assert_eq!(parse(&[&written(&challenge)]), [challenge], "{}", line.escape_ascii());
+        }
+    }
+    assert!(found > 5_000, "{found}");
+}
