@@ -80,6 +80,7 @@
 //! | `/par` | keeps an authorization request for a minute, for one use (RFC 9126) |
 //! | `/device_authorization`, `/device` | gives codes to devices (RFC 8628), and asks their users; [`Provider::approve_device`] is one |
 //! | `/revoke` | ends an access token, or the whole login of a refresh token (RFC 7009) |
+//! | `/introspect` | says what an access token is worth (RFC 7662) |
 //! | `/resource`, and below | wants a bearer token (RFC 6750); answers with the client, the user, the scope and what was sent |
 //! | `/grpc`, and below, and any unknown path of media type `application/grpc` | the same for gRPC: `grpc-status: 16` in an answer of 200 |
 //! | `/oauth1/initiate`, `/oauth1/authorize`, `/oauth1/token` | the three legs (RFC 5849 §2); approves at once |

@@ -33,6 +33,7 @@ Connect Discovery or RFC 8414). How the fleet is known there, and how somebody l
   --password TEXT       [password]
   --api URL             called by each process with each token, which has to be answered with 200
                         [with --issuer: nothing; else the resource of the embedded provider]
+  --sabotage lease      break the fleet on purpose, to see that it is noticed: every process gets every lease
   --help                this
 
 Progress goes to stderr. The last line on stdout has the counts. The exit status is 0 when every promise was kept,
@@ -62,6 +63,8 @@ pub struct Arguments {
     pub user: String,
     pub password: String,
     pub api: Option<String>,
+    /// Whether leases are given to everybody, where the verdict itself is to be tested.
+    pub sabotage: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -121,6 +124,10 @@ impl Arguments {
                 "--user" => arguments.user = text()?,
                 "--password" => arguments.password = text()?,
                 "--api" => arguments.api = Some(text()?),
+                "--sabotage" => match text()?.as_str() {
+                    "lease" => arguments.sabotage = true,
+                    other => return Err(format!("--sabotage cannot be {other:?}: it is lease")),
+                },
                 _ => return Err(format!("there is no option {option:?}")),
             }
         }
@@ -148,6 +155,7 @@ impl Default for Arguments {
             user: "alice".to_owned(),
             password: "password".to_owned(),
             api: None,
+            sabotage: false,
         }
     }
 }

@@ -23,7 +23,7 @@ use crate::worker::{AheadClock, chain, key};
 
 /// The longest time for one generation.
 const DEADLINE: Duration = Duration::from_secs(60);
-/// With `--kill`, a process is killed once in this many generations.
+/// With `--kill`, a process is killed in the first generation, and then once in this many.
 const KILLS: usize = 3;
 /// How long after the moment that it waits for somebody is killed, at the latest.
 const SUSPENSE: Duration = Duration::from_millis(8);
@@ -98,6 +98,7 @@ impl Fleet {
             client_id: arguments.client_id.clone(),
             client_secret: arguments.client_secret.clone(),
             api: arguments.api.clone(),
+            sabotage: arguments.sabotage,
         };
         let store = store::open(arguments.store, &url).await?;
         let clock = AheadClock::default();
@@ -141,8 +142,8 @@ impl Fleet {
         drop(self.crew);
         if self.ledger.problems.is_empty() {
             // Straight to the server, not through the gate.
-            if let Err(error) = self.manager.refresh(&key()).await {
-                self.ledger.problems.push(format!("in the end the login is not good: {}", chain(&error)));
+            if let Err(problem) = another_token(&self.manager, &previous).await {
+                self.ledger.problems.push(format!("in the end the login is not good: {problem}"));
             }
         }
         self.ledger.exchanges = self.gate.log();
@@ -155,7 +156,10 @@ impl Fleet {
         let cause = self.cause();
         let ahead_millis = self.ahead.as_millis() as u64;
         let order = Order { generation, cause, previous: previous.to_owned(), ahead_millis };
-        if self.arguments.kill && matches!(self.plan, Plan::Nobody) && self.dice.once_in(KILLS) {
+        if self.arguments.kill
+            && matches!(self.plan, Plan::Nobody)
+            && (generation == 1 || self.dice.once_in(KILLS))
+        {
             self.plan = match self.dice.below(3) {
                 0 => Plan::AfterAsking,
                 1 => Plan::AfterAnswer,
@@ -301,4 +305,16 @@ impl Fleet {
             eprintln!("fleet: {}", self.ledger.progress());
         }
     }
+}
+
+/// Whether the login is still good: its refresh token brings one token more.
+async fn another_token(manager: &TokenManager, previous: &str) -> Result<(), String> {
+    // The first refresh may find that the store has a token which is new to this process.
+    for _ in 0..2 {
+        let token = manager.refresh(&key()).await.map_err(|error| chain(&error))?;
+        if fingerprint(token.access_token()) != previous {
+            return Ok(());
+        }
+    }
+    Err("the token stays the same".to_owned())
 }

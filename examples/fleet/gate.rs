@@ -109,7 +109,10 @@ async fn pass(
     headers: HeaderMap,
     form: Bytes,
 ) -> Response {
-    // A task of its own: a worker that is killed takes the connection with it, and not what the server does.
+    let _ = gate.0.events.send(Event::Asked(worker));
+    // A worker that is killed takes the connection with it, and this request, as long as it is not on its way to the server.
+    gate.stay().await;
+    // From here on it is a task of its own, because nothing stops what the server does.
     let passed = tokio::spawn(async move { gate.pass(worker, &headers, form).await }).await;
     match passed {
         Ok(Ok(response)) => response,
@@ -131,8 +134,6 @@ impl Gate {
         if number >= self.0.limit {
             return Ok(status(StatusCode::SERVICE_UNAVAILABLE));
         }
-        let _ = self.0.events.send(Event::Asked(worker));
-        self.stay().await;
 
         let mut request = Request::post(&self.0.token_endpoint).body(Full::new(form))?;
         for name in [ACCEPT, AUTHORIZATION, CONTENT_TYPE] {

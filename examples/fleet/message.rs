@@ -16,6 +16,8 @@ pub struct Equipment {
     pub client_id: String,
     pub client_secret: String,
     pub api: Option<String>,
+    /// Whether it believes that it has every lease.
+    pub sabotage: bool,
 }
 
 /// Every other line to a worker: get a token other than `previous`.

@@ -2,8 +2,8 @@
 
 use std::io::{BufRead, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -17,6 +17,7 @@ use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 use tower::{BoxError, Layer, ServiceExt};
 use tower_oauth::grant::RefreshToken;
+use tower_oauth::token::Event;
 use tower_oauth::{ClientAuth, Clock, Error, OAuth2Layer, Origins, Token, TokenKey, TokenManager};
 
 use crate::message::{Cause, Equipment, Order, Outcome, Report, fingerprint};
@@ -68,11 +69,13 @@ struct Worker {
     clock: AheadClock,
     http: Client<HttpConnector, Full<Bytes>>,
     api: Option<(OAuth2Layer, String)>,
+    /// Why the grant has ended, if it has since this was last looked at.
+    death: Arc<Mutex<Option<Error>>>,
 }
 
 impl Worker {
     async fn new(equipment: Equipment) -> Result<Self, BoxError> {
-        let store = Counted::new(store::open(equipment.store, &equipment.url).await?);
+        let store = Counted::new(store::open(equipment.store, &equipment.url).await?, equipment.sabotage);
         let http = Client::builder(TokioExecutor::new()).build_http();
         let auth = if equipment.client_secret.is_empty() {
             ClientAuth::none(equipment.client_id)
@@ -80,6 +83,8 @@ impl Worker {
             ClientAuth::basic(equipment.client_id, equipment.client_secret)
         };
         let clock = AheadClock::default();
+        let death = Arc::new(Mutex::new(None));
+        let noted = Arc::clone(&death);
         let source = RefreshToken::new(&equipment.token_endpoint, auth, http.clone())?;
         let manager = TokenManager::builder(source)
             .store(store.clone())
@@ -87,6 +92,11 @@ impl Worker {
             .lease_ttl(LEASE)
             // A worker is told when to look for a new login.
             .dead_recheck(Duration::ZERO)
+            .on_event(move |event| {
+                if let Event::Died { error, .. } = event {
+                    *noted.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.clone());
+                }
+            })
             .build();
         let api = match equipment.api {
             None => None,
@@ -97,7 +107,7 @@ impl Worker {
                 Some((OAuth2Layer::with_manager(origin, manager.clone()).key(&key()), url))
             }
         };
-        Ok(Self { manager, store, clock, http, api })
+        Ok(Self { manager, store, clock, http, api, death })
     }
 
     async fn obey(self, mut inbox: mpsc::UnboundedReceiver<Order>) -> Result<(), BoxError> {
@@ -125,6 +135,7 @@ impl Worker {
     /// Gets a token other than the one before, in the way that the order says; gives its fingerprint.
     async fn next_token(&self, order: &Order) -> Result<String, BoxError> {
         let key = key();
+        self.take_death();
         let token = loop {
             let token = self.tokens().await?;
             if fingerprint(token.access_token()) != order.previous {
@@ -132,7 +143,10 @@ impl Worker {
             }
             match order.cause {
                 // It is being fetched, behind the backs of those who use the old one.
-                Cause::Expiring => sleep(Duration::from_millis(5)).await,
+                Cause::Expiring => match self.take_death() {
+                    None => sleep(Duration::from_millis(5)).await,
+                    Some(error) => return Err(error.into()),
+                },
                 Cause::Expired => return Err("a token was given out that has expired".into()),
                 Cause::Forced => {
                     self.manager.refresh(&key).await?;
@@ -156,6 +170,10 @@ impl Worker {
             last = Ok(token??);
         }
         last
+    }
+
+    fn take_death(&self) -> Option<Error> {
+        self.death.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     async fn call_api(&self) -> Result<(), BoxError> {

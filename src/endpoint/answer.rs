@@ -26,19 +26,23 @@ pub(super) fn success<'a>(
     if status.is_success() {
         return Ok(response);
     }
+    // Without success, this is always the error.
+    let error = refusal(endpoint, response, sent);
+    Err(error
+        .unwrap_or_else(|| Error::new(ErrorKind::UnexpectedStatus).at(endpoint.shown()).with_status(status)))
+}
+
+/// What the server said against it, at any status.
+pub(super) fn refusal(endpoint: &Endpoint, response: &Response<Bytes>, sent: &[Secret]) -> Option<Error> {
     let answered = Answered {
-        status,
+        status: response.status(),
         headers: response.headers(),
         body: response.body(),
         sent,
         purpose: Purpose::Grant,
         now: SystemTime::now(),
     };
-    // Without success, this is always the error.
-    let error = response::read(answered, &ResponseRules::lenient())
-        .err()
-        .unwrap_or_else(|| Error::new(ErrorKind::UnexpectedStatus).with_status(status));
-    Err(error.at(endpoint.shown()))
+    response::read(answered, &ResponseRules::lenient()).err().map(|error| error.at(endpoint.shown()))
 }
 
 /// The members of a successful answer.

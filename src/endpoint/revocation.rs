@@ -96,14 +96,17 @@ impl RevocationEndpoint {
         form.push_secret("token", token);
         form.push("token_type_hint", hint.as_str());
         let answer = self.caller.post(&self.endpoint, form).await?;
-        answer::success(&self.endpoint, &answer.response, &answer.sent).map_err(|error| {
-            match error.server().map(|server| server.code()) {
-                Some("unsupported_token_type") => error.into_unsupported_token_type(),
-                _ => error,
-            }
-        })?;
-        Ok(())
+        match answer::refusal(&self.endpoint, &answer.response, &answer.sent) {
+            Some(error) if is_unsupported_type(&error) => Err(error.into_unsupported_token_type()),
+            // Nothing has to be in the answer, so it does not matter if nothing can be read.
+            Some(error) if error.server().is_some() || !answer.response.status().is_success() => Err(error),
+            _ => Ok(()),
+        }
     }
+}
+
+fn is_unsupported_type(error: &Error) -> bool {
+    error.server().is_some_and(|server| server.code() == "unsupported_token_type")
 }
 
 impl TokenRevocation for RevocationEndpoint {

@@ -5,7 +5,7 @@ use crate::endpoint::SecretSource;
 use crate::endpoint::TokenEndpoint;
 use crate::error::ConfigError;
 use crate::error::Error;
-use crate::grant::refresh_token::ended;
+use crate::error::ErrorKind;
 use crate::grant::wanted::Wanted;
 use crate::protocol::oauth2::form::Form;
 use crate::token::SourceRequest;
@@ -96,6 +96,13 @@ impl TokenSource for Password {
             form.push_secret("password", &self.password.get().await?);
             Ok(form)
         };
-        self.wanted.token("password", &request, fill).await.map_err(ended)
+        self.wanted.token("password", &request, fill).await.map_err(refused)
     }
+}
+
+/// What the server says of this user is for good, whatever it says: Authlib calls a wrong password an `invalid_request`.
+fn refused(error: Error) -> Error {
+    let is_about_user =
+        error.kind() == ErrorKind::Refused && !error.is_transient() && !error.is_configuration();
+    if is_about_user { error.into_reauthorization_required() } else { error }
 }

@@ -110,7 +110,7 @@ async fn renew(
 
 /// Tells refusals that say something of the grant from those that say something of the client or the moment: RFC 6749
 /// §5.2, and OpenID Connect Core §3.1.2.6 where a server wants to see the user.
-pub(super) fn ended(error: Error) -> Error {
+fn ended(error: Error) -> Error {
     let is_dead = error.kind() == ErrorKind::Refused
         && !error.is_transient()
         && error.server().is_some_and(|server| ENDED.contains(&server.code()));

@@ -304,6 +304,7 @@ fn route(settings: &Settings, state: &mut State, now: SystemTime, request: &Inco
         "/par" => oauth2::push(settings, state, now, request),
         "/device_authorization" => oauth2::device_authorization(settings, state, now, request),
         "/device" => oauth2::device(state, request),
+        "/introspect" => oauth2::introspect(settings, state, now, request),
         "/revoke" => oauth2::revoke(settings, state, request),
         "/oauth1/initiate" => oauth1::initiate(settings, state, now, request),
         "/oauth1/authorize" => oauth1::authorize(state, request),

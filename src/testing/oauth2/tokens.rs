@@ -252,6 +252,10 @@ impl Tokens {
         }
     }
 
+    pub(super) fn expires_at(&self, access_token: &str) -> Option<SystemTime> {
+        self.access.get(access_token).map(|access| access.expires_at)
+    }
+
     /// The client to which a token of either kind was issued.
     pub(super) fn client_of(&self, token: &str) -> Option<&str> {
         let access = self.access.get(token).map(|access| &access.approval);
