@@ -102,27 +102,31 @@ need_cargo_tools() {
   done
 }
 
-# The verifiers of OAuth 1: a virtual environment under target/peers/python.
+# The peers in Python: one virtual environment for all, under target/peers/python.
 need_python_peers() {
   need_system_packages
   local wanted stamp=$root/target/peers/python/installed
-  wanted=$(python3 --version && sha256sum <"$root/tests/peers/oauth1/requirements.txt")
+  local requirements=("$root"/tests/peers/{oauth1,django}/requirements.txt)
+  wanted=$(python3 --version && cat "${requirements[@]}" | sha256sum)
   [[ -e $stamp && $(<"$stamp") == "$wanted" ]] && return 0
-  echo "installing with pip, into target/peers/python: tests/peers/oauth1/requirements.txt"
+  echo "installing with pip, into target/peers/python: tests/peers/*/requirements.txt"
   rm -rf "$root/target/peers/python"
   python3 -m venv "$root/target/peers/python"
   "$peers_python" -m pip install --quiet --no-input --disable-pip-version-check \
-    --requirement "$root/tests/peers/oauth1/requirements.txt"
+    "${requirements[@]/#/--requirement=}"
   echo "$wanted" >"$stamp"
 }
 
-# The authorization server of OAuth 2: node_modules beside its package.json.
+# The peers in JavaScript: node_modules beside each package.json.
 need_node_peers() {
   need_system_packages
-  local wanted stamp=$peers_node_folder/node_modules/.installed
-  wanted=$(cat "$peers_node_folder"/package{,-lock}.json | sha256sum)
-  [[ -e $stamp && $(<"$stamp") == "$wanted" ]] && return 0
-  echo "installing with npm, into tests/peers/oidc-provider/node_modules: package-lock.json"
-  (cd "$peers_node_folder" && npm ci --loglevel=error)
-  echo "$wanted" >"$stamp"
+  local folder wanted stamp
+  for folder in "$peers_node_folder" "$root/tests/peers/token-exchange"; do
+    stamp=$folder/node_modules/.installed
+    wanted=$(cat "$folder"/package{,-lock}.json | sha256sum)
+    [[ -e $stamp && $(<"$stamp") == "$wanted" ]] && continue
+    echo "installing with npm, into ${folder#"$root/"}/node_modules: package-lock.json"
+    (cd "$folder" && npm ci --loglevel=error)
+    echo "$wanted" >"$stamp"
+  done
 }

@@ -80,6 +80,8 @@ fn an_endpoint_that_the_metadata_does_not_name_is_an_error_with_its_name() {
         (known.revocation_endpoint().unwrap_err(), "revocation_endpoint"),
         (known.introspection_endpoint().unwrap_err(), "introspection_endpoint"),
         (known.registration_endpoint().unwrap_err(), "registration_endpoint"),
+        (known.device_authorization_endpoint().unwrap_err(), "device_authorization_endpoint"),
+        (known.pushed_authorization_request_endpoint().unwrap_err(), "pushed_authorization_request_endpoint"),
     ] {
         assert_eq!(error, ConfigError::MissingEndpoint { name, issuer: "https://auth.test".to_owned() });
         assert!(error.to_string().contains(name));

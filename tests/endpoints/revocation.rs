@@ -54,6 +54,12 @@ async fn any_success_means_that_the_token_has_ended_known_or_not() {
 }
 
 #[tokio::test]
+async fn an_error_is_an_error_at_any_status() {
+    let error = revoke(&Server::always(200, &[], r#"{"error":"invalid_request"}"#)).await.unwrap_err();
+    assert_eq!((error.kind(), error.endpoint()), (ErrorKind::Refused, Some(URL)));
+}
+
+#[tokio::test]
 async fn a_kind_of_token_that_cannot_be_ended_is_an_error_of_its_own() {
     let error = revoke(&Server::always(400, &[], r#"{"error":"unsupported_token_type"}"#)).await.unwrap_err();
     assert_eq!((error.kind(), error.endpoint()), (ErrorKind::UnsupportedTokenType, Some(URL)));

@@ -2,7 +2,7 @@
 //
 // | request | what it does |
 // |---|---|
-// | GET /_stats | how often each path was hit: {"POST /token": 3, "POST /token cc": 2, …}; with the client's name where it is known |
+// | GET /_stats | how often each path was hit: {"POST /token": 3, "POST /token cc": 2, …}; with the client's name where it is known; and "grant revoked": how many logins the server ended |
 // | GET /_reset | sets the counters to zero |
 // | GET /_login?client_id=web&scope=…&resource=… | the code flow as alice's browser would do it; gives code, code_verifier, redirect_uri |
 // | GET /_device_approve?user_code=… | alice agrees on her other device; with &deny=1 she does not |
@@ -17,6 +17,7 @@ import { settings } from './settings.mjs';
 export function knobs(provider, { issuer }) {
   let hits = {};
   const count = (what) => { hits[what] = (hits[what] ?? 0) + 1; };
+  provider.on('grant.revoked', () => count('grant revoked'));
 
   const answers = {
     '/_stats': () => hits,

