@@ -7,7 +7,6 @@ use crate::error::ConfigError;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::protocol::oauth2::form::Form;
-use crate::protocol::oauth2::response::ENDED;
 use crate::secret::Secret;
 use crate::token::AccessScope;
 use crate::token::Record;
@@ -106,13 +105,4 @@ async fn renew(
     form.push_secret("refresh_token", refresh_token);
     push_scope(&mut form, request, &AccessScope::new());
     endpoint.exchange(form).await
-}
-
-/// Tells refusals that say something of the grant from those that say something of the client or the moment: RFC 6749
-/// §5.2, and OpenID Connect Core §3.1.2.6 where a server wants to see the user.
-fn ended(error: Error) -> Error {
-    let is_dead = error.kind() == ErrorKind::Refused
-        && !error.is_transient()
-        && error.server().is_some_and(|server| ENDED.contains(&server.code()));
-    if is_dead { error.into_reauthorization_required() } else { error }
 }

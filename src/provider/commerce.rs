@@ -2,6 +2,7 @@
 
 use crate::error::ConfigError;
 use crate::protocol::oauth2::placement::Placement;
+use crate::provider::ClientAuthStyle;
 use crate::provider::Provider;
 use crate::provider::place::host;
 use crate::provider::place::label;
@@ -79,8 +80,9 @@ pub fn shopify(shop: &str) -> Result<Provider, ConfigError> {
 
 /// Stripe Connect. Its token endpoint wants the secret key of the platform as a bearer token.
 pub fn stripe() -> Provider {
-    Provider::new("Stripe", "https://connect.stripe.com/oauth/token")
+    let mut stripe = Provider::new("Stripe", "https://connect.stripe.com/oauth/token")
         .authorize("https://connect.stripe.com/oauth/authorize")
-        .post()
-        .seen_elsewhere("the secret key is a bearer token at the token endpoint")
+        .seen_elsewhere("the secret key is a bearer token at the token endpoint");
+    stripe.client_auth = ClientAuthStyle::Bearer;
+    stripe
 }

@@ -38,8 +38,8 @@ pub fn amazon(region: &str) -> Result<Provider, ConfigError> {
         .unchecked("the Selling Partner API wants the token in `x-amz-access-token`; renewals repeat the refresh token"))
 }
 
-/// Sign in with Apple. Its secret is a JWT that lives for half a year at most: give one that is made anew to
-/// [`token_endpoint_with`](Provider::token_endpoint_with).
+/// Sign in with Apple. Its secret is a JWT that lives for half a year at most: give a
+/// [`SecretSource`](crate::endpoint::SecretSource) that makes it.
 pub fn apple() -> Provider {
     Provider::new("Apple", "https://appleid.apple.com/auth/token")
         .authorize("https://appleid.apple.com/auth/authorize")

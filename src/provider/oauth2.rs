@@ -7,12 +7,12 @@ use crate::endpoint::ClientAuth;
 use crate::endpoint::HttpService;
 use crate::endpoint::RequestRules;
 use crate::endpoint::ResponseRules;
+use crate::endpoint::SecretSource;
 use crate::endpoint::TokenEndpoint;
 use crate::error::ConfigError;
 use crate::protocol::oauth2::placement::Placement;
 use crate::provider::Evidence;
 use crate::provider::Note;
-use crate::secret::Secret;
 
 /// An authorization server and the APIs behind it, as data.
 ///
@@ -71,6 +71,8 @@ pub enum ClientAuthStyle {
     Basic,
     /// [`ClientAuth::basic_raw`].
     BasicRaw,
+    /// The secret as a bearer token, as Stripe wants it.
+    Bearer,
     /// [`ClientAuth::none`]: no secret.
     None,
     /// [`ClientAuth::post`].
@@ -150,7 +152,7 @@ impl Provider {
     }
 
     /// The proof of a client with a secret.
-    pub fn client_auth(&self, client_id: impl Into<Box<str>>, secret: impl Into<Secret>) -> ClientAuth {
+    pub fn client_auth(&self, client_id: impl Into<Box<str>>, secret: impl Into<SecretSource>) -> ClientAuth {
         client_auth(self.client_auth, client_id.into(), secret.into())
     }
 
@@ -161,7 +163,7 @@ impl Provider {
     pub fn token_endpoint<S, Q, R>(
         &self,
         client_id: impl Into<Box<str>>,
-        secret: impl Into<Secret>,
+        secret: impl Into<SecretSource>,
         http: S,
     ) -> Result<TokenEndpoint, ConfigError>
     where
@@ -182,7 +184,7 @@ impl Provider {
     where
         S: HttpService<Q, R>,
     {
-        let auth = client_auth(self.public_client_auth, client_id.into(), Secret::new(""));
+        let auth = client_auth(self.public_client_auth, client_id.into(), SecretSource::from(""));
         self.token_endpoint_with(auth, http)
     }
 
@@ -225,10 +227,17 @@ impl Provider {
     }
 }
 
-fn client_auth(style: ClientAuthStyle, client_id: Box<str>, secret: Secret) -> ClientAuth {
+fn client_auth(style: ClientAuthStyle, client_id: Box<str>, secret: SecretSource) -> ClientAuth {
     match style {
         ClientAuthStyle::Basic => ClientAuth::basic(client_id, secret),
         ClientAuthStyle::BasicRaw => ClientAuth::basic_raw(client_id, secret),
+        ClientAuthStyle::Bearer => ClientAuth::custom(client_id, move |mut request| {
+            let secret = secret.clone();
+            async move {
+                request.authorize("Bearer", &secret.get().await?)?;
+                Ok(request)
+            }
+        }),
         ClientAuthStyle::None => ClientAuth::none(client_id),
         ClientAuthStyle::Post => ClientAuth::post(client_id, secret),
     }

@@ -33,7 +33,6 @@ pub use rules::ErrorPattern;
 pub use rules::ResponseRules;
 pub use rules::TokenField;
 
-pub(crate) use rules::ENDED;
 pub(crate) use rules::Purpose;
 
 /// An answer, and what has to be known to read it.
@@ -176,5 +175,9 @@ fn with_delay(answered: Answered<'_>, error: Error, fields: Option<&Map<String, 
     }
 }
 
+#[cfg(test)]
+mod leniency_tests;
+#[cfg(test)]
+mod strict_tests;
 #[cfg(test)]
 mod tests;

@@ -61,8 +61,12 @@ pub(super) fn read(body: &[u8]) -> Result<Fields, Unreadable> {
         Some(_) if is_form(body) => {
             let mut fields =
                 Fields { map: Map::new(), is_json: false, has_duplicates: false, is_alone: true };
+            let is_sound = body.split('&').filter(|pair| !pair.is_empty()).all(is_pair);
             for (name, value) in form_decode(body) {
-                fields.has_duplicates |= fields.map.insert(name, Value::String(value)).is_some();
+                // A token that runs into the next field, or is cut off, is not the one that was meant.
+                if is_sound || !name.to_ascii_lowercase().ends_with("token") {
+                    fields.has_duplicates |= fields.map.insert(name, Value::String(value)).is_some();
+                }
             }
             Ok(fields)
         }
@@ -73,6 +77,11 @@ pub(super) fn read(body: &[u8]) -> Result<Fields, Unreadable> {
 /// Whether a text can be a form. JSON that has lost its first byte is none, although a URL in it may have a query.
 fn is_form(body: &str) -> bool {
     body.contains('=') && !body.contains(|letter: char| letter.is_control() || "{}\"<>".contains(letter))
+}
+
+/// Whether a piece of a form is a name and a value. `=` may end a value, as it does in Base64.
+fn is_pair(piece: &str) -> bool {
+    piece.split_once('=').is_some_and(|(_, value)| !value.trim_end_matches('=').contains('='))
 }
 
 fn json<T: DeserializeOwned>(text: &str) -> Option<T> {

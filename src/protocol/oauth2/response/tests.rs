@@ -4,14 +4,11 @@ use super::*;
 use crate::error::ServerError;
 use crate::secret::REDACTED;
 
-mod leniencies;
-mod strictness;
-
 /// The moment at which all is read.
 const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
 /// Reads an answer by rules.
-fn read_by(
+pub(super) fn read_by(
     rules: &ResponseRules,
     purpose: Purpose,
     status: u16,
@@ -30,30 +27,30 @@ fn read(status: u16, body: &str) -> Result<TokenResponse, Error> {
 }
 
 /// Reads a successful answer by rules.
-fn by(rules: &ResponseRules, body: &str) -> Result<TokenResponse, Error> {
+pub(super) fn by(rules: &ResponseRules, body: &str) -> Result<TokenResponse, Error> {
     read_by(rules, Purpose::Grant, 200, &HeaderMap::new(), body.as_bytes(), &[])
 }
 
 /// Reads a refusal of a refresh by rules.
-fn refused_refresh(rules: &ResponseRules, status: u16, body: &str) -> Error {
+pub(super) fn refused_refresh(rules: &ResponseRules, status: u16, body: &str) -> Error {
     read_by(rules, Purpose::Refresh, status, &HeaderMap::new(), body.as_bytes(), &[]).err().unwrap()
 }
 
-fn ok(body: &str) -> TokenResponse {
+pub(super) fn ok(body: &str) -> TokenResponse {
     read(200, body).unwrap_or_else(|error| panic!("{body}: {error}"))
 }
 
-fn error(status: u16, body: &str) -> Error {
+pub(super) fn error(status: u16, body: &str) -> Error {
     read(status, body).err().unwrap_or_else(|| panic!("{body} is a token"))
 }
 
-fn refused(status: u16, headers: &HeaderMap, body: &str, sent: &[Secret]) -> Error {
+pub(super) fn refused(status: u16, headers: &HeaderMap, body: &str, sent: &[Secret]) -> Error {
     let rules = ResponseRules::lenient();
     read_by(&rules, Purpose::Grant, status, headers, body.as_bytes(), sent).err().unwrap()
 }
 
 /// A successful answer with one more field.
-fn with(field: &str) -> TokenResponse {
+pub(super) fn with(field: &str) -> TokenResponse {
     ok(&format!(r#"{{"access_token":"a",{field}}}"#))
 }
 

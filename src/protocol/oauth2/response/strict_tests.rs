@@ -1,6 +1,8 @@
 //! Exactly RFC 6749 §5.
 
+use super::tests::read_by;
 use super::*;
+use crate::error::ServerError;
 
 const JSON: &str = "application/json;charset=UTF-8";
 
