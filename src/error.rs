@@ -218,7 +218,6 @@ impl Error {
     }
 
     /// The request certainly did not reach the server.
-    #[cfg(feature = "oauth2")]
     pub(crate) fn never_sent(self) -> Self {
         self.edit(|inner| inner.delivery = Delivery::NeverSent)
     }

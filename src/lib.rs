@@ -49,6 +49,7 @@
 //! | getting tokens | [`grant`] |
 //! | keeping and renewing tokens, and every default of that | [`token`], [`token::TokenManagerBuilder`] |
 //! | keeping tokens elsewhere | [`store`], [`token::TokenStore`] |
+//! | several processes that share logins | [`manual::fleet`] |
 //! | what may be done with request bodies | [`body`] |
 //! | where credentials may go | [`Origins`] |
 //! | what can go wrong | [`error`] |

@@ -4,5 +4,9 @@
 pub mod defaults {}
 
 #[cfg(feature = "oauth2")]
+#[doc = include_str!("../docs/fleet.md")]
+pub mod fleet {}
+
+#[cfg(feature = "oauth2")]
 #[doc = include_str!("../docs/refreshing.md")]
 pub mod refreshing {}

@@ -113,6 +113,8 @@ struct Inner {
     extra: serde_json::Map<String, Value>,
     /// Why it is of no use, although its refresh token has to be kept.
     fault: Option<Error>,
+    /// Not a part of the token: what the manager is told about it.
+    is_new_grant: bool,
 }
 
 /// When something ends: as the server says it, in a number of seconds, or as it is kept, at a moment.
@@ -150,6 +152,7 @@ impl Token {
             scope: None,
             refresh_token: None,
             refresh_expiry: Expiry::Unknown,
+            is_new_grant: false,
             extra: serde_json::Map::new(),
             fault: None,
         }))
@@ -193,6 +196,13 @@ impl Token {
     /// Sets the lifetime of the refresh token, counted as in [`expires_in`](Self::expires_in).
     pub fn refresh_expires_in(self, lifetime: Duration) -> Self {
         self.edit(|inner| inner.refresh_expiry = Expiry::In(lifetime))
+    }
+
+    /// Says that the token belongs to a new grant, for a source that can begin anew: the refresh token of the grant before
+    /// goes, even if this token brings none. Otherwise an answer without a refresh token leaves the one before in use
+    /// (RFC 6749 §6).
+    pub fn of_new_grant(self) -> Self {
+        self.edit(|inner| inner.is_new_grant = true)
     }
 
     /// Adds a field that RFC 6749 does not know.
@@ -267,6 +277,10 @@ impl Token {
             inner.expiry = inner.expiry.fixed(obtained_at);
             inner.refresh_expiry = inner.refresh_expiry.fixed(obtained_at);
         })
+    }
+
+    fn is_of_new_grant(&self) -> bool {
+        self.0.is_new_grant
     }
 
     fn refresh_in(&self) -> Option<Duration> {

@@ -1,11 +1,20 @@
 //! The token manager through its public API: a token server and a store that a test scripts, a clock that it moves.
+//!
+//! `token_manager/README.md` says for each fault which test shows what becomes of it.
 
 #![cfg(feature = "oauth2")]
 
+#[path = "token_manager/attempts.rs"]
+mod attempts;
 #[path = "token_manager/by_hand.rs"]
 mod by_hand;
 #[path = "token_manager/cancellation.rs"]
 mod cancellation;
+#[cfg(feature = "client")]
+#[path = "token_manager/connections.rs"]
+mod connections;
+#[path = "token_manager/endings.rs"]
+mod endings;
 #[path = "token_manager/expiry.rs"]
 mod expiry;
 #[path = "token_manager/failures.rs"]
@@ -16,6 +25,8 @@ mod fleet;
 mod keys;
 #[path = "token_manager/logins.rs"]
 mod logins;
+#[path = "token_manager/lost_answers.rs"]
+mod lost_answers;
 #[path = "token_manager/persistence.rs"]
 mod persistence;
 #[path = "token_manager/readers.rs"]
@@ -144,4 +155,27 @@ async fn settle() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
+}
+
+#[test]
+fn the_table_of_faults_names_tests_that_exist() {
+    let table = include_str!("token_manager/README.md");
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut faults = Vec::new();
+    for row in table.lines().filter(|row| row.starts_with("| ") && !row.starts_with("| |")) {
+        let mut columns = row.split(" | ");
+        faults.push(columns.next().unwrap().trim_start_matches("| ").parse::<usize>().unwrap());
+        let mut file = String::new();
+        for quoted in columns.nth(1).unwrap().split('`').skip(1).step_by(2) {
+            if quoted.contains(".rs") {
+                let path =
+                    if quoted.starts_with("src/") { quoted.to_owned() } else { format!("tests/{quoted}") };
+                file = std::fs::read_to_string(root.join(&path))
+                    .unwrap_or_else(|_| panic!("there is no {path}"));
+            } else if !quoted.starts_with("cargo") {
+                assert!(file.contains(&format!("fn {quoted}()")), "there is no test {quoted}");
+            }
+        }
+    }
+    assert_eq!(faults, (1..=33).filter(|fault| *fault != 31).collect::<Vec<_>>());
 }

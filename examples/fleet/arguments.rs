@@ -43,7 +43,7 @@ pub enum Wish {
     Help,
     /// To be one of the processes.
     Work,
-    Run(Arguments),
+    Run(Box<Arguments>),
 }
 
 #[derive(Clone, Debug)]
@@ -132,7 +132,7 @@ impl Arguments {
             }
         }
         arguments.store = store.ok_or("--store is missing: file, sqlite, postgres or redis")?;
-        Ok(Wish::Run(arguments))
+        Ok(Wish::Run(Box::new(arguments)))
     }
 }
 

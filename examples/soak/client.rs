@@ -21,11 +21,11 @@ use tower_oauth::{
     ClientAuth, ClientCredentials, Error, OAuth2Layer, Origins, Token, TokenKey, TokenManager,
 };
 
-use crate::arguments::Sabotage;
-use crate::clock::SoakClock;
-use crate::courier::{Courier, Errand, Knowledge};
-use crate::dice::Dice;
-use crate::judge::Judge;
+use super::arguments::Sabotage;
+use super::clock::SoakClock;
+use super::courier::{Courier, Errand, Knowledge};
+use super::dice::Dice;
+use super::judge::Judge;
 
 /// Requests that one client sends at a time.
 pub const LANES: usize = 2;

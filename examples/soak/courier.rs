@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use http::{HeaderName, HeaderValue, Request, Response};
 use tower::Service;
 
-use crate::clock::SoakClock;
+use super::clock::SoakClock;
 
 /// Who sends.
 pub const CLIENT: HeaderName = HeaderName::from_static("soak-client");

@@ -41,7 +41,8 @@ mod run;
 mod server;
 mod verdict;
 
-use arguments::{Arguments, Wish};
+pub use arguments::{Arguments, Sabotage, Wish};
+pub use run::run;
 
 fn main() -> ExitCode {
     let arguments = match Arguments::parse(std::env::args().skip(1)) {
@@ -57,7 +58,7 @@ fn main() -> ExitCode {
     };
     let outcome = match arguments.keys {
         Some(keys) => keys::run(keys, arguments.bound),
-        None => run::run(&arguments),
+        None => run(&arguments),
     };
     match outcome {
         Ok((line, true)) => {

@@ -10,13 +10,13 @@ use tokio::time::{Instant, interval_at, sleep};
 use tower::BoxError;
 use tower_oauth::testing::Provider;
 
-use crate::arguments::Arguments;
-use crate::client::{LANES, Tally, World};
-use crate::clock::SoakClock;
-use crate::dice::Dice;
-use crate::judge::{Judge, LIFETIME};
-use crate::server::Server;
-use crate::verdict::Verdict;
+use super::arguments::Arguments;
+use super::client::{LANES, Tally, World};
+use super::clock::SoakClock;
+use super::dice::Dice;
+use super::judge::{Judge, LIFETIME};
+use super::server::Server;
+use super::verdict::Verdict;
 
 /// The longest pause between two revocations, with 64 clients.
 const REVOCATIONS: Duration = Duration::from_millis(40);

@@ -16,10 +16,10 @@ use tokio::net::TcpListener;
 use tower::{BoxError, ServiceExt};
 use tower_oauth::testing::Provider;
 
-use crate::clock::SoakClock;
-use crate::courier;
-use crate::dice::Dice;
-use crate::judge::{Judge, Seen};
+use super::clock::SoakClock;
+use super::courier;
+use super::dice::Dice;
+use super::judge::{Judge, Seen};
 
 /// The slowest answer of the token endpoint.
 const SLOWEST: Duration = Duration::from_millis(30);

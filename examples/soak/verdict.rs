@@ -4,9 +4,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tower_oauth::testing::Stats;
 
-use crate::arguments::Arguments;
-use crate::client::Tally;
-use crate::judge::Counts;
+use super::arguments::Arguments;
+use super::client::Tally;
+use super::judge::Counts;
 
 pub struct Verdict {
     line: String,

@@ -33,6 +33,19 @@ use crate::transport::HttpService;
 /// A client that uses mutual TLS gets the endpoints of `mtls_endpoint_aliases`, where there are any (RFC 8705 §5). A client
 /// that signs assertions says in them that they are for the server's issuer, unless it was told otherwise.
 ///
+/// ```
+/// use tower_oauth::ClientAuth;
+/// use tower_oauth::adapter::{ClientBuilder, ClientCertificate};
+/// use tower_oauth::endpoint::{AuthorizationServer, ServerMetadata};
+/// # fn example(metadata: ServerMetadata, chain: &[u8], key: &[u8]) -> Result<(), tower_oauth::ConfigError> {
+/// let certificate = ClientCertificate::from_pem(chain, key)?;
+/// let http = ClientBuilder::new().client_certificate(certificate).build();
+/// let server = AuthorizationServer::new(metadata, ClientAuth::tls("client id"), http);
+/// # let _ = server;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// Where the metadata lists how clients may prove who they are, a way that is not listed is an error: the server would say
 /// no. Not so for public clients and ways of your own, since few servers list those; and what a list does not name and
 /// yet works, can be had by `TokenEndpoint::new` and its like.

@@ -245,3 +245,18 @@ fn no_place(error: ConfigError) -> Error {
 fn shortened(text: &str) -> String {
     text.chars().filter(|letter| !letter.is_control()).take(200).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_default_is_that_of_the_table() {
+        let http = tower::service_fn(|_: Request<http_body_util::Full<Bytes>>| async {
+            Ok::<_, std::convert::Infallible>(http::Response::<http_body_util::Full<Bytes>>::default())
+        });
+        assert!(Discovery::new("https://a.test", http).unwrap().also.is_none());
+        assert_documented("where endpoints may be that a discovery finds", "at the issuer's own origin");
+    }
+}

@@ -93,7 +93,7 @@ pub(super) async fn renew_or_begin(
             renewed => return renewed,
         }
     }
-    begin.await
+    begin.await.map(Token::of_new_grant)
 }
 
 async fn renew(

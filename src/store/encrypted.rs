@@ -207,6 +207,10 @@ impl<S: TokenStore> TokenStore for EncryptedStore<S> {
     async fn release(&self, key: &TokenKey, owner: &str) -> Result<(), Error> {
         self.inner.release(key, owner).await
     }
+
+    fn is_shared(&self) -> bool {
+        self.inner.is_shared()
+    }
 }
 
 /// What a record is bound to: it opens under no other name, generation or key. Lengths keep the parts apart.

@@ -264,8 +264,10 @@ async fn renew(shared: &Arc<Shared>, entry: &Arc<Entry>, reason: Reason) -> Resu
             return Err(died(entry, refresh_token.as_ref(), error));
         }
         let kept = match exchange(shared, entry, basis, reason).await? {
-            Exchange::Token(token, basis) => keep(shared, entry, basis, token, Change::Token).await?,
-            Exchange::WithoutRefreshToken(token, basis) => {
+            Exchange::Token(token, basis) if !token.is_of_new_grant() => {
+                keep(shared, entry, basis, token, Change::Token).await?
+            }
+            Exchange::Token(token, basis) | Exchange::WithoutRefreshToken(token, basis) => {
                 keep(shared, entry, basis, token, Change::Anew).await?
             }
             Exchange::Refused(_) | Exchange::Died(_)

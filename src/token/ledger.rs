@@ -77,3 +77,69 @@ pub(super) fn may_present_again(
     let distance = now.duration_since(since).unwrap_or_else(|ahead| ahead.duration());
     distance < reuse_window
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::AccessScope;
+    use crate::token::Token;
+
+    const MINUTE: Duration = Duration::from_secs(60);
+
+    fn at(minute: u32) -> SystemTime {
+        SystemTime::UNIX_EPOCH + MINUTE * 1_000 + MINUTE * minute
+    }
+
+    fn record(rotates: bool) -> Record {
+        Record::login(0, rotates, AccessScope::new(), Token::new("a").with_refresh_token("r"))
+    }
+
+    #[test]
+    fn the_first_presentation_counts_until_an_answer_comes() {
+        let (mut ledger, one, other) = (Ledger::default(), Secret::new("r"), Secret::new("s"));
+        assert!(ledger.present(&one, at(1)));
+        assert!(!ledger.present(&one, at(2)));
+        assert_eq!(ledger.presented_at(&one), Some(at(1)));
+        assert_eq!(ledger.presented_at(&other), None);
+        ledger.answered(&other);
+        assert!(!ledger.is_empty());
+        ledger.answered(&one);
+        assert!(ledger.is_empty());
+    }
+
+    #[test]
+    fn only_the_refresh_token_that_was_refused_is_dead() {
+        let mut ledger = Ledger::default();
+        ledger.bury(&Secret::new("r"), &Error::reauthorization_required("gone"));
+        assert!(ledger.death_of(&Secret::new("r")).is_some());
+        assert!(ledger.death_of(&Secret::new("s")).is_none());
+    }
+
+    #[test]
+    fn what_another_process_wrote_down_counts_if_it_was_earlier() {
+        let announced = record(false).with_intent(at(3));
+        let mut ledger = Ledger::default();
+        assert_eq!(unanswered_since(&ledger, &record(false)), None);
+        assert_eq!(unanswered_since(&ledger, &announced), Some(at(3)));
+        ledger.present(&Secret::new("r"), at(5));
+        assert_eq!(unanswered_since(&ledger, &announced), Some(at(3)));
+        assert_eq!(unanswered_since(&ledger, &record(false)), Some(at(5)));
+    }
+
+    #[test]
+    fn a_window_that_is_declared_holds_whatever_was_seen() {
+        for rotates in [false, true] {
+            let may = |minute| may_present_again(&record(rotates), at(10), at(minute), 10 * MINUTE);
+            assert!(may(10) && may(19) && !may(20) && !may(39));
+            // A clock that is a little behind, and one that was set back.
+            assert!(may(9) && !may(0));
+        }
+    }
+
+    #[test]
+    fn without_one_a_server_that_rotates_has_none_and_another_may_be_asked_at_any_time() {
+        let may = |rotates, minute| may_present_again(&record(rotates), at(0), at(minute), Duration::ZERO);
+        assert!(may(false, 0) && may(false, 1_000));
+        assert!(!may(true, 0) && !may(true, 1_000));
+    }
+}

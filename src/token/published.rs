@@ -140,6 +140,12 @@ mod tests {
     }
 
     #[test]
+    fn the_bound_is_that_of_the_table() {
+        let what = "schemes beside `Bearer` whose header is made once for each token";
+        crate::defaults::assert_documented(what, VALUES);
+    }
+
+    #[test]
     fn what_no_header_may_carry_is_refused() {
         for text in ["", "a b", "a\nb", "a\0", "ключ", "a\u{7f}"] {
             let error = header_value(&Token::new(text)).unwrap_err();

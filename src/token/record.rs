@@ -14,6 +14,7 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::protocol::oauth2::response::mended;
 use crate::secret::Secret;
 use crate::token::AccessScope;
 use crate::token::Expiry;
@@ -120,7 +121,9 @@ impl Record {
     /// [`ErrorKind::Store`](crate::ErrorKind::Store) when the text is something else. The message says where it went
     /// wrong, and nothing of the text.
     pub fn from_json(json: &str) -> Result<Self, Error> {
-        match serde_json::from_str::<Stored>(json) {
+        // A number that is too large for the reader, among the fields that a server added, must not cost the grant.
+        let mended = || serde_json::from_str::<Stored>(&Zeroizing::new(mended(json))).ok();
+        match serde_json::from_str::<Stored>(json).or_else(|error| mended().ok_or(error)) {
             Ok(stored) if stored.version == VERSION => Ok(stored.into_record()),
             outcome => Err(unreadable(json, outcome.err())),
         }

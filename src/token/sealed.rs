@@ -45,6 +45,10 @@ impl<S: TokenStore> TokenStore for RefuseSealed<S> {
     async fn release(&self, key: &TokenKey, owner: &str) -> Result<(), Error> {
         self.0.release(key, owner).await
     }
+
+    fn is_shared(&self) -> bool {
+        self.0.is_shared()
+    }
 }
 
 fn refuse_sealed(key: &TokenKey, record: Option<Record>) -> Result<Option<Record>, Error> {

@@ -141,9 +141,12 @@ impl Postgres {
     }
 }
 
+/// The command for a folder and a port.
+type MakeCommand = dyn Fn(&Path, u16) -> Command + Send + Sync;
+
 struct Server {
     folder: Folder,
-    command: Box<dyn Fn(&Path, u16) -> Command + Send + Sync>,
+    command: Box<MakeCommand>,
     is_ready: Box<dyn Fn(u16) -> bool + Send + Sync>,
     port: u16,
     running: Option<Child>,
@@ -152,7 +155,7 @@ struct Server {
 impl Server {
     fn start(
         folder: Folder,
-        command: Box<dyn Fn(&Path, u16) -> Command + Send + Sync>,
+        command: Box<MakeCommand>,
         is_ready: Box<dyn Fn(u16) -> bool + Send + Sync>,
     ) -> Self {
         let mut server = Self { folder, command, is_ready, port: 0, running: None };

@@ -13,6 +13,7 @@ use tower_oauth::ErrorKind;
 use tower_oauth::Token;
 use tower_oauth::TokenManager;
 use tower_oauth::grant::StaticToken;
+use tower_oauth::token::AccessScope;
 
 use crate::HOUR;
 use crate::SECOND;
@@ -102,6 +103,60 @@ async fn a_dead_grant_is_not_presented_again() {
     assert!(world.store.record(&key()).await.is_some(), "nothing is deleted");
     let loads = world.store.count(Operation::Load);
     assert!((100..400).contains(&loads), "the store is looked at twice a minute, not {loads} times");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dead_refresh_token_is_presented_once_whatever_it_was_to_bring() {
+    let world = World::new();
+    let manager = world.logged_in().await;
+    world.server.revoke(&key());
+    world.clock.forward(HOUR);
+    manager.token(&key()).await.unwrap_err();
+    for number in 0..50 {
+        let scope = AccessScope::new().scope(&format!("scope-{number}"));
+        let error = manager.token_for(&key(), &scope).await.unwrap_err();
+        assert!(error.needs_reauthorization(), "{error}");
+        assert!(manager.refresh_for(&key(), &scope).await.unwrap_err().needs_reauthorization());
+        world.clock.forward(60 * SECOND);
+    }
+    assert_eq!((world.server.count(), world.server.replays()), (1, 1));
+    let died = world.events().into_iter().filter(|name| *name == "died").count();
+    assert_eq!(died, 1, "it is told once");
+    // A login here, and one elsewhere, bring every scope back.
+    manager.put(&key(), world.server.login(&key())).await.unwrap();
+    assert_eq!(given(manager.refresh(&key()).await), "alice-2");
+    assert_eq!(given(manager.token_for(&key(), &AccessScope::new().scope("a")).await), "alice-3-for-a");
+}
+
+#[tokio::test(start_paused = true)]
+async fn with_a_store_that_nobody_shares_a_dead_grant_is_known_at_once() {
+    let server = crate::server::Server::new();
+    let manager = TokenManager::builder(server.clone()).build();
+    manager.put(&key(), server.login(&key())).await.unwrap();
+    server.revoke(&key());
+    let started = tokio::time::Instant::now();
+    assert_eq!(refused(manager.refresh(&key()).await), ErrorKind::ReauthorizationRequired);
+    assert_eq!(started.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_gives_chance_may_call_the_manager() {
+    let world = World::new();
+    let cell = Arc::new(OnceLock::<TokenManager>::new());
+    let seen = Arc::clone(&cell);
+    let manager = world
+        .builder()
+        .chance(move || {
+            // It would wait for ever if it were asked under a lock.
+            seen.get().map(|manager| manager.token(&key()).now_or_never());
+            0.5
+        })
+        .build();
+    cell.set(manager.clone()).ok().unwrap();
+    world.server.answer(down());
+    assert_eq!(refused(manager.token(&key()).await), ErrorKind::Source);
+    world.clock.forward(SECOND);
+    assert_eq!(given(manager.token(&key()).await), "alice-2");
 }
 
 #[tokio::test(start_paused = true)]

@@ -250,3 +250,92 @@ async fn leases_are_given_back_whatever_happens() {
     let manager = TokenManager::builder(source).store(world.store.clone()).build();
     assert_eq!(given(manager.token(&key()).await), "token");
 }
+
+#[tokio::test(start_paused = true)]
+async fn while_a_token_is_not_stored_no_other_process_spends_the_one_that_is() {
+    let world = with_leases();
+    let (holder, other) = (world.logged_in().await, world.manager());
+    // The store takes no writes; leases and reading go on.
+    world.store.always(Operation::Swap, Fault::Fail);
+    assert_eq!(given(holder.refresh(&key()).await), "alice-1");
+    // Longer than a lease lasts unless it is renewed.
+    sleep(300 * SECOND).await;
+    assert!(world.store.holder(&key()).is_some(), "the lease is kept");
+    let error = other.refresh(&key()).await.unwrap_err();
+    assert!(error.is_timeout(), "{error}");
+    assert_eq!((world.server.count(), world.server.replays()), (1, 0));
+    // The holder itself goes on with what it has in memory, under the same lease.
+    assert_eq!(given(holder.refresh(&key()).await), "alice-2");
+    sleep(100 * SECOND).await;
+    world.store.heal();
+    sleep(100 * SECOND).await;
+    assert_eq!(world.store.holder(&key()), None, "and given back when everything is stored");
+    assert_eq!(world.store.refresh_token(&key()).await, world.server.refresh_token(&key()));
+    assert_eq!(given(other.token(&key()).await), "alice-2");
+    assert_eq!(given(other.refresh(&key()).await), "alice-3");
+    assert_eq!(world.server.replays(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_kept_lease_ends_with_its_process() {
+    let world = with_leases();
+    let (dying, other) = (world.logged_in().await, world.manager());
+    world.store.always(Operation::Swap, Fault::Fail);
+    assert_eq!(given(dying.refresh(&key()).await), "alice-1");
+    dying.shutdown(SECOND).await;
+    drop(dying);
+    world.store.heal();
+    sleep(61 * SECOND).await;
+    assert_eq!(world.store.holder(&key()), None);
+    // What was in its memory alone is lost with it, as it has to be.
+    other.refresh(&key()).await.unwrap_err();
+    assert_eq!(world.server.replays(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_lease_takes_what_its_holder_stored_without_it() {
+    let world = with_leases();
+    let (one, other) = (world.logged_in().await, world.manager());
+    world.clock.forward(HOUR);
+    // The store is slow to take the lease back.
+    world.store.always(Operation::Release, Fault::Hang);
+    assert_eq!(given(one.token(&key()).await), "alice-1");
+    let started = tokio::time::Instant::now();
+    assert_eq!(given(other.token(&key()).await), "alice-1");
+    assert!(started.elapsed() < SECOND, "{:?}", started.elapsed());
+    assert_eq!(world.server.count(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_who_wait_for_a_lease_ask_less_and_less_often() {
+    let world = with_leases();
+    let manager = world.logged_in().await;
+    world.clock.forward(HOUR);
+    assert!(world.store.lease(&key(), "slow", 20 * SECOND).await.unwrap());
+    assert_eq!(given(manager.token(&key()).await), "alice-1");
+    let asked = world.store.count(Operation::Lease);
+    assert!((30..80).contains(&asked), "{asked} times in 20 s");
+}
+
+/// Renews one grant with eight managers, for a hundred generations.
+async fn a_hundred_generations(world: &World, managers: &[TokenManager]) {
+    managers[0].put(&key(), world.server.login(&key())).await.unwrap();
+    for generation in 1..=100 {
+        world.clock.forward(HOUR);
+        let alice = key();
+        let readers = managers.iter().flat_map(|manager| [manager.token(&alice), manager.token(&alice)]);
+        for token in join_all(readers).await {
+            assert_eq!(given(token), format!("alice-{generation}"));
+        }
+    }
+    assert_eq!((world.server.count(), world.server.replays(), world.server.most_at_once()), (100, 0, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn eight_processes_make_a_hundred_requests_for_a_hundred_generations() {
+    let world = with_leases();
+    world.store.yields(2);
+    world.server.yields(3);
+    let managers: Vec<_> = (0..8).map(|_| world.manager()).collect();
+    a_hundred_generations(&world, &managers).await;
+}

@@ -255,3 +255,19 @@ async fn an_ended_token_can_be_put_for_its_refresh_token() {
     manager.put(&key(), ended).await.unwrap();
     assert_eq!(given(manager.token(&key()).await), "alice-1");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_is_stored_is_no_error_when_only_the_answer_of_the_store_is_lost() {
+    let world = World::new();
+    let manager = world.logged_in().await;
+    world.store.next(Operation::Swap, Fault::AnswerLost);
+    manager.put(&key(), Token::new("new").with_refresh_token("new-refresh")).await.unwrap();
+    assert_eq!(given(manager.token(&key()).await), "new");
+    // The same for one without a refresh token.
+    world.store.next(Operation::Swap, Fault::AnswerLost);
+    manager.put(&key(), Token::new("newer")).await.unwrap();
+    assert_eq!(given(manager.token(&key()).await), "newer");
+    world.store.next(Operation::Swap, Fault::Fail);
+    assert_eq!(manager.put(&key(), Token::new("lost")).await.unwrap_err().kind(), ErrorKind::Store);
+    assert_eq!(given(manager.token(&key()).await), "newer");
+}

@@ -374,3 +374,36 @@ async fn a_refresh_token_that_comes_with_an_unusable_token_is_kept() {
         assert_eq!(world.store.refresh_token(&key()).await.as_deref(), Some("kept"));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn another_program_that_touches_the_record_meanwhile_does_not_hide_what_is_not_stored_yet() {
+    let world = World::new();
+    let manager = world.logged_in().await;
+    world.store.always(Operation::Swap, Fault::Fail);
+    assert_eq!(given(manager.refresh(&key()).await), "alice-1");
+    // The same refresh token, in a record of a much later generation.
+    let json = world.store.record(&key()).await.unwrap().to_json();
+    world.store.plant(&key(), &json.expose().replace("\"generation\":1", "\"generation\":9")).await;
+    for number in 2..5 {
+        assert_eq!(given(manager.refresh(&key()).await), format!("alice-{number}"));
+    }
+    assert_eq!(world.server.replays(), 0);
+    world.store.heal();
+    sleep(60 * SECOND).await;
+    assert!(world.store.record(&key()).await.unwrap().generation() > 9);
+    assert_nothing_lost(&world, &manager).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_write_that_arrives_late_does_not_overtake_what_came_after_it() {
+    let world = World::new();
+    let manager = world.logged_in().await;
+    // The first token is written, and nobody hears of it; the second is not written at first.
+    world.store.next(Operation::Swap, Fault::AnswerLost);
+    world.store.always(Operation::Swap, Fault::Fail);
+    assert_eq!(given(manager.refresh(&key()).await), "alice-1");
+    assert_eq!(given(manager.refresh(&key()).await), "alice-2");
+    world.store.heal();
+    sleep(60 * SECOND).await;
+    assert_nothing_lost(&world, &manager).await;
+}

@@ -230,3 +230,40 @@ async fn a_source_that_asks_its_own_manager_gets_an_error_and_no_deadlock() {
     slot.set(manager.clone()).unwrap();
     assert_eq!(given(manager.token(&key()).await), "alice-token");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_scope_has_a_token_a_peek_and_a_refresh_of_its_own() {
+    let world = World::new();
+    let manager = world.manager();
+    let orders = AccessScope::new().scope("orders");
+    assert!(manager.peek_for(&key(), &orders).is_none());
+    assert_eq!(given(manager.token_for(&key(), &orders).await), "alice-1-for-orders");
+    assert_eq!(manager.peek_for(&key(), &orders).as_ref().map(crate::text), Some("alice-1-for-orders"));
+    assert!(manager.peek(&key()).is_none());
+    assert_eq!(given(manager.refresh_for(&key(), &orders).await), "alice-2-for-orders");
+    assert_eq!(given(manager.token(&key()).await), "alice-3");
+}
+
+#[tokio::test(start_paused = true)]
+async fn layers_and_services_of_one_manager_share_one_exchange() {
+    let world = World::new();
+    let manager = world.logged_in().await;
+    world.clock.forward(HOUR);
+    let layer = || {
+        let origins = tower_oauth::Origins::one("https://api.test").unwrap();
+        tower_oauth::OAuth2Layer::with_manager(origins, manager.clone()).key(&key())
+    };
+    let inner = tower::service_fn(|request: http::Request<()>| async move {
+        let token = request.headers()["authorization"].to_str().unwrap().to_owned();
+        Ok::<_, tower::BoxError>(http::Response::new(token))
+    });
+    let services: Vec<_> = [layer(), layer()].iter().map(|layer| tower::Layer::layer(layer, inner)).collect();
+    let calls = (0..1000).map(|number| {
+        let request = http::Request::get("https://api.test/orders").body(()).unwrap();
+        tower::ServiceExt::oneshot(services[number % 2].clone(), request)
+    });
+    for response in join_all(calls).await {
+        assert_eq!(response.unwrap().into_body(), "Bearer alice-1");
+    }
+    assert_eq!(world.server.count(), 1);
+}

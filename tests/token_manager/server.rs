@@ -32,6 +32,14 @@ struct State {
     /// The one refresh token of each key that is still good.
     refresh_tokens: HashMap<TokenKey, String>,
     replays: usize,
+    /// Whether refresh tokens are replaced when they are used.
+    rotates: bool,
+    /// Whether the last one that was replaced is taken a second time.
+    leeway: bool,
+    replaced: HashMap<TokenKey, String>,
+    lost_answers: usize,
+    /// Whether a token without a refresh token takes a login.
+    needs_login: bool,
     at_once: usize,
     most_at_once: usize,
 }
@@ -54,6 +62,11 @@ impl Server {
             requests: Vec::new(),
             refresh_tokens: HashMap::new(),
             replays: 0,
+            rotates: true,
+            leeway: false,
+            replaced: HashMap::new(),
+            lost_answers: 0,
+            needs_login: false,
             at_once: 0,
             most_at_once: 0,
         };
@@ -83,6 +96,26 @@ impl Server {
     /// Forgets the answers that are left: requests get the usual ones.
     pub fn forget_answers(&self) {
         self.state.lock().unwrap().answers.clear();
+    }
+
+    /// Whether refresh tokens are replaced when they are used; at first they are.
+    pub fn rotates(&self, rotates: bool) {
+        self.state.lock().unwrap().rotates = rotates;
+    }
+
+    /// Whether the last refresh token that was replaced is taken a second time.
+    pub fn leeway(&self, leeway: bool) {
+        self.state.lock().unwrap().leeway = leeway;
+    }
+
+    /// From now on, who has no refresh token has to log in, and no request is made.
+    pub fn needs_login(&self) {
+        self.state.lock().unwrap().needs_login = true;
+    }
+
+    /// Loses the answers to this many requests: what they change at the server happens.
+    pub fn lose_answers(&self, number: usize) {
+        self.state.lock().unwrap().lost_answers = number;
     }
 
     /// Keeps answers back: what a request changes at the server happens, and nobody hears of it yet.
@@ -148,10 +181,16 @@ impl Server {
         let Some(spent) = request.previous().and_then(|record| record.refresh_token()) else {
             return Ok(token);
         };
-        if state.refresh_tokens.get(key).map(String::as_str) != Some(spent.expose()) {
+        let is_good = state.refresh_tokens.get(key).map(String::as_str) == Some(spent.expose());
+        let is_late = state.leeway && state.replaced.get(key).map(String::as_str) == Some(spent.expose());
+        if !is_good && !is_late {
             state.replays += 1;
             return Err(Error::reauthorization_required("the refresh token is spent"));
         }
+        if !state.rotates {
+            return Ok(token);
+        }
+        state.replaced.insert(key.clone(), spent.expose().to_owned());
         let next = format!("{key}-refresh-{number}");
         state.refresh_tokens.insert(key.clone(), next.clone());
         Ok(token.with_refresh_token(next))
@@ -162,6 +201,9 @@ impl TokenSource for Server {
     async fn token(&self, request: SourceRequest) -> Result<Token, Error> {
         let (answer, yields, delay) = {
             let mut state = self.state.lock().unwrap();
+            if state.needs_login && request.previous().is_none_or(|record| record.refresh_token().is_none()) {
+                return Err(Error::reauthorization_required("nobody has logged in"));
+            }
             state.requests.push(request.clone());
             assert!(state.requests.len() < 10_000, "the server is asked in a loop");
             state.at_once += 1;
@@ -172,6 +214,12 @@ impl TokenSource for Server {
                     Ok(token) => Answer::This(token),
                     Err(error) => Answer::Fail(error),
                 },
+            };
+            let answer = if state.lost_answers > 0 {
+                state.lost_answers -= 1;
+                Answer::Fail(Error::answer_lost("reset"))
+            } else {
+                answer
             };
             (answer, state.yields, state.delay)
         };

@@ -40,6 +40,7 @@ struct State {
 pub enum Operation {
     Load,
     Swap,
+    Delete,
     Lease,
     Renew,
     Release,
@@ -210,7 +211,7 @@ impl TokenStore for Store {
     }
 
     async fn delete_if(&self, key: &TokenKey, generation: u64) -> Result<bool, Error> {
-        self.0.records.delete_if(key, generation).await
+        self.operate(Operation::Delete, self.0.records.delete_if(key, generation)).await
     }
 
     async fn lease(&self, key: &TokenKey, owner: &str, ttl: Duration) -> Result<bool, Error> {

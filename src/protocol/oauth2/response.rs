@@ -33,6 +33,7 @@ pub use rules::ErrorPattern;
 pub use rules::ResponseRules;
 pub use rules::TokenField;
 
+pub(crate) use fields::mended;
 pub(crate) use rules::Purpose;
 
 /// An answer, and what has to be known to read it.

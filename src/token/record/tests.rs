@@ -71,3 +71,66 @@ fn what_cannot_be_read_is_an_error_that_shows_nothing_of_it() {
     let newer = Record::from_json(r#"{"version":9,"generation":1}"#).unwrap_err();
     assert!(newer.to_string().contains("version 9"), "{newer}");
 }
+
+#[test]
+fn a_number_that_is_too_large_costs_nothing() {
+    let json = r#"{"version":1,"generation":3,"refresh_token":"r","tokens":[{"access_token":"a","token_type":"Bearer",
+        "extra":{"limit":1e400,"text":"1e400","deep":[-1e999]}}]}"#;
+    let record = Record::from_json(json).unwrap();
+    assert_eq!(record.refresh_token(), Some(&Secret::new("r")));
+    let token = record.token(&AccessScope::new()).unwrap();
+    assert_eq!(token.extra("limit").and_then(Value::as_str), Some("1e400"));
+    assert_eq!(Record::from_json(record.to_json().expose()).unwrap(), record);
+}
+
+#[test]
+fn a_record_from_before_rotation_was_noted_is_read() {
+    let record = Record::from_json(r#"{"version":1,"generation":3,"refresh_token":"r"}"#).unwrap();
+    assert!(!record.rotates());
+    assert_eq!(record.intent_at(), None);
+}
+
+#[test]
+fn a_server_that_gives_another_refresh_token_is_seen_to_rotate_and_stays_so() {
+    let scope = AccessScope::new();
+    let login = Record::login(0, false, scope.clone(), token("a").with_refresh_token("r1"));
+    let same = Record::after_exchange(Some(&login), &scope, token("b").with_refresh_token("r1"));
+    assert!(!login.rotates() && !same.rotates());
+    let rotated = Record::after_exchange(Some(&same), &scope, token("c").with_refresh_token("r2"));
+    let kept = Record::after_exchange(Some(&rotated), &scope, token("d"));
+    assert!(rotated.rotates() && kept.rotates());
+    assert!(Record::from_json(kept.to_json().expose()).unwrap().rotates());
+}
+
+#[test]
+fn an_intent_survives_json_and_ends_with_the_next_exchange() {
+    let scope = AccessScope::new();
+    let login = Record::login(0, false, scope.clone(), token("a").with_refresh_token("r1"));
+    let now = UNIX_EPOCH + Duration::from_millis(1_234_567);
+    let intent = login.with_intent(now + Duration::from_nanos(89));
+    assert_eq!((intent.intent_at(), intent.generation()), (Some(now), 2));
+    let read = Record::from_json(intent.to_json().expose()).unwrap();
+    assert!(read == intent && read.is_same_write(&intent) && !read.is_same_write(&login));
+    assert_eq!(read.without_intent().intent_at(), None);
+    let next = Record::after_exchange(Some(&read), &scope, token("b"));
+    assert_eq!((next.intent_at(), next.generation()), (None, 3));
+    assert!(
+        !intent.to_json().expose().contains("r1\",\"intent\":{\"r1"),
+        "it says which token, not what it is"
+    );
+}
+
+#[test]
+fn tokens_that_never_end_are_kept_up_to_a_bound() {
+    let mut record = None;
+    for number in 0..TOKENS as u64 + 50 {
+        let scope = AccessScope::new().scope(&format!("scope-{number}"));
+        let token = Token::new("t").stamped(UNIX_EPOCH + Duration::from_secs(number));
+        record = Some(Record::after_exchange(record.as_ref(), &scope, token));
+    }
+    let record = record.unwrap();
+    assert_eq!(record.tokens().count(), TOKENS);
+    assert!(record.token(&AccessScope::new().scope("scope-49")).is_none(), "the oldest leave");
+    assert!(record.token(&AccessScope::new().scope("scope-50")).is_some());
+    crate::defaults::assert_documented("access tokens that the record of one key keeps", TOKENS);
+}

@@ -5,7 +5,7 @@
 // | GET /_stats | how often each path was hit: {"POST /token": 3, "POST /token cc": 2, …}; with the client's name where it is known; and "grant revoked": how many logins the server ended |
 // | GET /_reset | sets the counters to zero |
 // | GET /_login?client_id=web&scope=…&resource=… | the code flow as alice's browser would do it; gives code, code_verifier, redirect_uri |
-// | GET /_device_approve?user_code=… | alice agrees on her other device; with &deny=1 she does not |
+// | GET /_device_approve?user_code=… | alice agrees on her other device; with &deny=1 she does not; with &error=… the device is told that (`slow_down` once) |
 
 import { setTimeout as sleep } from 'node:timers/promises';
 
@@ -13,6 +13,9 @@ import { logIn } from './browser.mjs';
 import { JWT_RESOURCE } from './features.mjs';
 import { USER } from './interactions.mjs';
 import { settings } from './settings.mjs';
+
+// Device codes that are to be told to slow down.
+const slowedDown = new Set();
 
 export function knobs(provider, { issuer }) {
   let hits = {};
@@ -40,15 +43,25 @@ export function knobs(provider, { issuer }) {
     await next();
     const client = context.oidc?.client?.clientId;
     if (client) count(`${hit} ${client}`);
+    // oidc-provider lets devices ask as often as they like.
+    if (context.body?.error === 'authorization_pending' && slowedDown.delete(context.oidc.params.device_code)) {
+      context.body.error = 'slow_down';
+    }
     if (client === 'cc-slow' && context.path === '/token') await sleep(settings.slowMilliseconds);
   };
 }
 
-async function finishDeviceCode(provider, { user_code: userCode, deny }) {
+async function finishDeviceCode(provider, { user_code: userCode, deny, error }) {
   const normalized = String(userCode).replace(/[^A-Za-z0-9]/g, '').toUpperCase();
   const code = await provider.DeviceCode.findByUserCode(normalized);
   if (!code) return false;
-  if (deny) {
+  if (error === 'slow_down') {
+    slowedDown.add(code.jti);
+    return true;
+  }
+  if (error) {
+    Object.assign(code, { error });
+  } else if (deny) {
     Object.assign(code, { error: 'access_denied', errorDescription: 'the user said no' });
   } else {
     const grant = new provider.Grant({ accountId: USER, clientId: code.clientId });

@@ -8,6 +8,7 @@
 //! | [`fleet`] | the example `fleet`, as a process of its own |
 //! | [`oauth2_servers`] | three more authorization servers: Authlib, django-oauth-toolkit, and one for token exchange |
 //! | [`http_client`] | the HTTP client under the layers, and one answer read to its end |
+//! | [`browser`] | just enough of a browser to log in |
 //! | [`dice`] | randomness that comes out the same for the same seed |
 //! | [`requests`] | random requests, odd or ordinary |
 //! | [`passed`] | the table of grants, ways to prove who a client is, and peers |
@@ -15,6 +16,7 @@
 //! `./scripts/test --only setup` installs the peers. A peer that cannot start is a failed test, never a
 //! skipped one: everything here panics, with what the peer said, when it cannot do its work.
 
+pub mod browser;
 pub mod dice;
 pub mod fleet;
 pub mod http_client;

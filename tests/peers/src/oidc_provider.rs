@@ -136,6 +136,15 @@ impl OidcProvider {
         answer.json()
     }
 
+    /// What the user does on her other device: `""` approves, `"deny=1"` refuses, and `"error=…"` has the device told that.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not know the code.
+    pub async fn decide_device(&self, user_code: &str, decision: &str) {
+        self.ask(&format!("/_device_approve?user_code={user_code}&{decision}")).await;
+    }
+
     async fn ask(&self, path: &str) -> Value {
         let answer = send_bare(Method::GET, &format!("{}{path}", self.origin()), &[], "").await;
         assert_eq!(answer.status, StatusCode::OK, "{path}: {:?}", answer.body);

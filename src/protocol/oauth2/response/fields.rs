@@ -121,7 +121,7 @@ impl<'de> Deserialize<'de> for Members {
 
 /// JSON with a text in place of each number that is too large to be kept, and a replacement character in place of each
 /// half of a surrogate pair: either would make the whole document unreadable.
-fn mended(json: &str) -> String {
+pub(crate) fn mended(json: &str) -> String {
     let mut mended = String::with_capacity(json.len());
     let mut rest = json;
     let mut in_text = false;
