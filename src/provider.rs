@@ -34,6 +34,8 @@
 mod commerce;
 #[cfg(feature = "oauth2")]
 mod identity;
+#[cfg(feature = "oauth2")]
+mod login;
 #[cfg(feature = "oauth1")]
 pub mod oauth1;
 #[cfg(feature = "oauth2")]

@@ -111,6 +111,7 @@ mod serve;
 #[cfg(feature = "jwt")]
 mod service_account;
 mod stats;
+pub mod store_conformance;
 
 pub use body::Body;
 pub use builder::ProviderBuilder;

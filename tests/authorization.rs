@@ -24,6 +24,7 @@ use tower_oauth::grant::AuthorizationCode;
 use tower_oauth::grant::CodeChallengeMethod;
 use tower_oauth::grant::Implicit;
 use tower_oauth::grant::PendingAuthorization;
+use tower_oauth::provider;
 use tower_oauth::testing::Body;
 use tower_oauth::testing::Fault;
 use tower_oauth::testing::Provider;
@@ -294,6 +295,34 @@ fn what_a_server_says_of_itself_is_used() {
     assert!(matches!(missing, ConfigError::MissingEndpoint { name: "authorization_endpoint", .. }));
     let missing = silent.pushed_authorization_request_endpoint().unwrap_err();
     assert!(matches!(missing, ConfigError::MissingEndpoint { .. }));
+}
+
+#[test]
+fn what_is_known_of_a_provider_goes_into_its_url() {
+    let http = Provider::new().client();
+    let url = |provider: &provider::Provider, secret: &'static str| {
+        let endpoint = provider.token_endpoint("the client", secret, http.clone()).unwrap();
+        let flow = provider.authorization_code(endpoint).unwrap().redirect_uri("RuName").scope("a b");
+        flow.request().state("xyz").build().unwrap().0
+    };
+    let google = url(&provider::google(), "s");
+    assert!(
+        google.contains("access_type=offline") && google.contains("code_challenge_method=S256"),
+        "{google}"
+    );
+    let tiktok = url(&provider::tiktok(), "s");
+    assert!(tiktok.contains("client_key=the+client") && tiktok.contains("scope=a%2Cb"), "{tiktok}");
+    assert!(url(&provider::slack(), "s").contains("scope=a%2Cb"));
+    assert!(url(&provider::ebay(), "s").contains("redirect_uri=RuName&scope=a+b"));
+
+    let github = provider::github();
+    let endpoint = github.public_token_endpoint("id", http.clone()).unwrap();
+    assert!(github.device_authorization(endpoint.clone()).is_ok());
+    let mut silent = github;
+    (silent.authorization_url, silent.device_authorization_url) = (None, None);
+    let missing = silent.authorization_code(endpoint.clone()).unwrap_err();
+    assert!(matches!(missing, ConfigError::MissingEndpoint { name: "authorization_endpoint", .. }));
+    assert!(silent.device_authorization(endpoint).is_err());
 }
 
 #[test]

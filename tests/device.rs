@@ -170,7 +170,7 @@ async fn a_user_who_refuses_is_a_typed_error() {
 async fn nothing_is_asked_after_the_codes_have_expired() {
     let provider = Provider::new();
     let codes =
-        r#"{"device_code":"GmRh","user_code":"u","verification_url":"https://v","expires_in":12,"interval":5}"#;
+        r#"{"device_code":"d","user_code":"u","verification_url":"https://v","expires_in":12,"interval":5}"#;
     provider.inject(Fault::new().on("/device_authorization").body(codes));
     provider.inject(pending().times(100));
     let waited = wait(&provider).await;

@@ -37,6 +37,7 @@ const ROOMS: &[(&str, u8)] = &[
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("origin", "error", "a request to a wrong origin is an error"),
     ("transport", "body", "an endpoint's answer is read within a limit, as a request's body is"),
+    ("provider", "grant", "what is known of a provider makes the grants in which somebody logs in"),
     ("error", "defaults", "its test asks what the table of defaults says"),
 ];
 

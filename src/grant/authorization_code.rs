@@ -157,6 +157,12 @@ impl AuthorizationCode {
         self
     }
 
+    /// What the authorization endpoint calls `scope`, such as Slack's `user_scope`.
+    pub fn scope_parameter(mut self, name: impl Into<Cow<'static, str>>) -> Self {
+        self.request.scope_name(name.into());
+        self
+    }
+
     /// What stands between scope tokens in the URL: a space (RFC 6749 §3.3) unless a provider wants a comma.
     pub fn scope_separator(mut self, separator: impl Into<Cow<'static, str>>) -> Self {
         self.request.scope_separator(separator.into());

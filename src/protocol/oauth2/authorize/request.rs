@@ -62,6 +62,7 @@ pub struct AuthorizationRequest {
     response_mode: Option<ResponseMode>,
     redirect_uri: Option<Box<str>>,
     scopes: Vec<String>,
+    scope_name: Cow<'static, str>,
     scope_separator: Cow<'static, str>,
     state: Option<Secret>,
     nonce: Option<Secret>,
@@ -205,6 +206,7 @@ impl AuthorizationRequest {
             response_mode: None,
             redirect_uri: None,
             scopes: Vec::new(),
+            scope_name: "scope".into(),
             scope_separator: " ".into(),
             state: None,
             nonce: None,
@@ -232,6 +234,10 @@ impl AuthorizationRequest {
 
     pub(crate) fn client_id_name(&mut self, name: Cow<'static, str>) {
         self.client_id_name = name;
+    }
+
+    pub(crate) fn scope_name(&mut self, name: Cow<'static, str>) {
+        self.scope_name = name;
     }
 
     pub(crate) fn scope_separator(&mut self, separator: Cow<'static, str>) {
@@ -268,7 +274,7 @@ impl AuthorizationRequest {
             push("redirect_uri", redirect_uri);
         }
         if !self.scopes.is_empty() {
-            push("scope", &self.scopes.join(&self.scope_separator));
+            push(&self.scope_name, &self.scopes.join(&self.scope_separator));
         }
         push("state", state.expose());
         if let Some((method, verifier)) = &verifier {
@@ -325,11 +331,15 @@ impl AuthorizationRequest {
     /// The name, when it is one that may be set freely.
     fn free(&self, name: String) -> Result<String, ConfigError> {
         match name.as_str() {
+            // Slack has one for the user, and this one for the bot.
+            "scope" if self.scope_name != "scope" => Ok(name),
             "" => Err(invalid("", "its name is empty")),
             "client_secret" | "code_verifier" => {
                 Err(invalid(&name, "a secret must not be in a URL that the browser sees"))
             }
-            known if RESERVED.contains(&known) || known == self.client_id_name => {
+            known
+                if RESERVED.contains(&known) || known == self.client_id_name || known == self.scope_name =>
+            {
                 Err(invalid(&name, "the request sets it itself; there is a method for it"))
             }
             _ => Ok(name),

@@ -156,6 +156,16 @@ fn a_client_id_may_have_another_name() {
 }
 
 #[test]
+fn a_scope_may_have_another_name() {
+    let mut slack = request("https://slack.com/oauth/v2/authorize").scope("identity.basic");
+    slack.scope_name("user_scope".into());
+    assert!(slack.clone().parameter("user_scope", "x").is_err());
+    let url = built(slack.parameter("scope", "chat:write").unwrap());
+    assert_eq!(value(&url, "user_scope").as_deref(), Some("identity.basic"));
+    assert_eq!(value(&url, "scope").as_deref(), Some("chat:write"));
+}
+
+#[test]
 fn an_endpoint_has_no_fragment_and_is_not_plain_http() {
     let refused = AuthorizationRequest::new("https://server.example.com/a#b", true, "id", ResponseType::Code);
     assert!(matches!(refused, Err(ConfigError::InvalidEndpoint { .. })));
