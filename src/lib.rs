@@ -47,6 +47,7 @@
 //! | signing with OAuth 1.0a | [`oauth1`] |
 //! | tokens on requests | [`oauth2`] |
 //! | getting tokens | [`grant`] |
+//! | logging users in | [`grant::AuthorizationCode`], [`grant::DeviceAuthorization`], `loopback` |
 //! | keeping and renewing tokens, and every default of that | [`token`], [`token::TokenManagerBuilder`] |
 //! | keeping tokens elsewhere | [`store`], [`token::TokenStore`] |
 //! | several processes that share logins | [`manual::fleet`] |
@@ -64,6 +65,7 @@
 //! | `oauth1` | yes | OAuth 1.0a |
 //! | `oauth2` | yes | OAuth 2, the token manager |
 //! | `client` | no | `client()`, an HTTP client with TLS |
+//! | `loopback` | no | a receiver of redirects, for programs that run where the browser does |
 //! | `testing` | no | an in-process provider for tests |
 //! | `rsa` | no | `RSA-SHA1`, `RSA-SHA256`, `RSA-SHA512` for OAuth 1, by the crate `rsa` (blinded; see RUSTSEC-2023-0071) |
 //! | `aws-lc-rs` | no | `RSA-SHA256`, `RSA-SHA512` by AWS-LC, four times as fast; needs a C compiler |

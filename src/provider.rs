@@ -14,10 +14,20 @@
 //! #     tower::service_fn(|_| async { Ok(http::Response::default()) })
 //! # }
 //!
+//! // Renewals:
 //! let endpoint = provider::notion().token_endpoint("client id", "client secret", http())?;
 //! let manager = TokenManager::builder(RefreshToken::at(endpoint)).build();
 //! # let _ = manager;
 //!
+//! // Logins:
+//! let google = provider::google();
+//! let login = google
+//!     .authorization_code(google.token_endpoint("client id", "client secret", http())?)?
+//!     .redirect_uri("https://app.example.com/callback")
+//!     .scope("openid email");
+//! # let _ = login;
+//!
+//! // What the preset does not know:
 //! let mut contoso = provider::microsoft("contoso.onmicrosoft.com")?;
 //! contoso.authorization_parameters.push(("prompt".into(), "select_account".into()));
 //! # Ok::<(), tower_oauth::ConfigError>(())

@@ -35,6 +35,17 @@
 //! Of a token that lives for a time *L*: from 80 % of *L*, less up to 10 % by chance, it is still given out while one
 //! task gets the next; from 10 seconds before its end (10 % of *L* if that is less) it is no longer given out, and
 //! callers wait. [`TokenManagerBuilder`] has the defaults of everything in one table.
+//!
+//! # Failures
+//! | what happens | what becomes of it |
+//! |---|---|
+//! | the server is down, busy or out of reach | a few attempts in one refresh, then pauses that grow; a token that is still valid stays in use |
+//! | the server says that the grant has ended | its refresh token is never presented again; a login mends it, here or in another process |
+//! | the server does not answer | if it rotates refresh tokens, the one it was given may be spent: it is presented again only within the [`reuse_window`](TokenManagerBuilder::reuse_window) |
+//! | the store does not take a new token | the token is used from memory, and stored as soon as it can be; no other process gets the lease meanwhile |
+//! | a process ends in the middle of a refresh | its lease ends, and another process goes on |
+//!
+//! Each is told as an [`Event`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -62,8 +73,8 @@ pub(crate) mod memory;
 mod persist;
 mod published;
 mod record;
-mod sealed;
 mod revocation;
+mod sealed;
 mod settings;
 mod slot;
 mod source;

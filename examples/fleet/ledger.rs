@@ -170,9 +170,7 @@ impl Loss {
                 )
             }
             Some(Explanation { worker, killed: Err(before) }) => {
-                format!(
-                    "worker {worker} was killed {before:.1?} before the server's answer, which nobody got"
-                )
+                format!("worker {worker} was killed while the server answered it, {before:.1?} before it had")
             }
         }
     }

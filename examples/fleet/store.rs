@@ -57,7 +57,10 @@ fn started<T>(start: fn() -> T) -> Result<T, BoxError> {
 /// Opens the store at `url`.
 pub async fn open(kind: StoreKind, url: &str) -> Result<BoxTokenStore, BoxError> {
     Ok(match kind {
-        StoreKind::File => BoxTokenStore::new(FileStore::new(Path::new(url))),
+        StoreKind::File => {
+            let path = url.strip_prefix("file://").or_else(|| url.strip_prefix("file:")).unwrap_or(url);
+            BoxTokenStore::new(FileStore::new(Path::new(path)))
+        }
         StoreKind::Sqlite => {
             let options = url
                 .parse::<sqlx::sqlite::SqliteConnectOptions>()?

@@ -13,6 +13,7 @@ use crate::protocol::oauth2::authorize::AuthorizationGrant;
 use crate::protocol::oauth2::authorize::AuthorizationRequest;
 use crate::protocol::oauth2::authorize::AuthorizationResponse;
 use crate::protocol::oauth2::authorize::PendingAuthorization;
+use crate::protocol::oauth2::authorize::ResponseMode;
 use crate::protocol::oauth2::authorize::ResponseType;
 use crate::protocol::oauth2::form::Form;
 use crate::protocol::oauth2::pkce::CodeChallengeMethod;
@@ -166,6 +167,12 @@ impl AuthorizationCode {
     /// What stands between scope tokens in the URL: a space (RFC 6749 §3.3) unless a provider wants a comma.
     pub fn scope_separator(mut self, separator: impl Into<Cow<'static, str>>) -> Self {
         self.request.scope_separator(separator.into());
+        self
+    }
+
+    /// How the answer comes back: in the query of the redirect URI unless a provider wants a form post, as Apple does.
+    pub fn response_mode(mut self, mode: ResponseMode) -> Self {
+        self.request = self.request.response_mode(mode);
         self
     }
 

@@ -99,8 +99,8 @@ impl Implicit {
         pending: PendingAuthorization,
         response: impl Into<AuthorizationResponse>,
     ) -> Result<Token, Error> {
-        let (parameters, scopes) = pending.complete_implicit(&response.into())?;
-        Ok(with_scope_asked_for(token(parameters), &scopes))
+        let parameters = pending.complete_implicit(&response.into())?;
+        Ok(with_scope_asked_for(token(parameters), pending.scopes()))
     }
 }
 

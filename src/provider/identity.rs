@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use crate::endpoint::RequestRules;
 use crate::error::ConfigError;
+use crate::protocol::oauth2::authorize::ResponseMode;
 use crate::protocol::oauth2::placement::Placement;
 use crate::provider::ClientAuthStyle;
 use crate::provider::CompanionValue;
@@ -41,14 +42,15 @@ pub fn amazon(region: &str) -> Result<Provider, ConfigError> {
 /// Sign in with Apple. Its secret is a JWT that lives for half a year at most: give a
 /// [`SecretSource`](crate::endpoint::SecretSource) that makes it.
 pub fn apple() -> Provider {
-    Provider::new("Apple", "https://appleid.apple.com/auth/token")
+    let mut apple = Provider::new("Apple", "https://appleid.apple.com/auth/token")
         .authorize("https://appleid.apple.com/auth/authorize")
         .revoke("https://appleid.apple.com/auth/revoke")
         .issuer("https://appleid.apple.com")
         .post()
-        .ask("response_mode", "form_post")
         .reported("the client secret is a JWT that is signed with ES256, in the body only")
-        .unchecked("with scopes, the response has to be a form post; refresh tokens do not rotate")
+        .unchecked("with scopes, the response has to be a form post; refresh tokens do not rotate");
+    apple.response_mode = Some(ResponseMode::FormPost);
+    apple
 }
 
 /// Auth0. Where an API is meant, give its `audience` to the authorization request.

@@ -40,6 +40,9 @@ impl Provider {
             .client_id_parameter(self.client_id_parameter().to_owned())
             .scope_parameter(self.scope_parameter.clone())
             .scope_separator(self.scope_separator.clone());
+        if let Some(mode) = self.response_mode {
+            flow = flow.response_mode(mode);
+        }
         if self.pkce == Pkce::Refused {
             flow = flow.without_pkce();
         }

@@ -10,6 +10,7 @@ use crate::endpoint::ResponseRules;
 use crate::endpoint::SecretSource;
 use crate::endpoint::TokenEndpoint;
 use crate::error::ConfigError;
+use crate::protocol::oauth2::authorize::ResponseMode;
 use crate::protocol::oauth2::placement::Placement;
 use crate::provider::Evidence;
 use crate::provider::Note;
@@ -40,6 +41,8 @@ pub struct Provider {
     pub public_client_auth: ClientAuthStyle,
     /// What becomes of PKCE (RFC 7636).
     pub pkce: Pkce,
+    /// How the authorization response has to come back, if not in the query.
+    pub response_mode: Option<ResponseMode>,
     /// What separates scopes in the authorization request.
     pub scope_separator: Cow<'static, str>,
     /// The parameter of the authorization request that has the scopes.
@@ -128,6 +131,7 @@ impl Provider {
             client_auth: ClientAuthStyle::Basic,
             public_client_auth: ClientAuthStyle::None,
             pkce: Pkce::Accepted,
+            response_mode: None,
             scope_separator: " ".into(),
             scope_parameter: "scope".into(),
             authorization_parameters: Vec::new(),

@@ -269,8 +269,9 @@ fn unreadable(json: &str, error: Option<serde_json::Error>) -> Error {
 
     // A later version may have changed everything but this.
     match serde_json::from_str(json) {
-        Ok(Header { version }) if version != VERSION => Error::store("unknown version")
-            .detail(format!("the stored record has version {version}, and this program knows version {VERSION}")),
+        Ok(Header { version }) if version != VERSION => Error::store("unknown version").detail(format!(
+            "the stored record has version {version}, and this program knows version {VERSION}"
+        )),
         _ => {
             let (line, column) = error.map_or((0, 0), |error| (error.line(), error.column()));
             Error::store("unreadable")

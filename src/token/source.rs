@@ -36,7 +36,8 @@ pub trait TokenSource: Send + Sync + 'static {
     ///
     /// # Errors
     /// [`Error::transient`] for what may pass: it is tried again after a pause, and a token that is still valid stays
-    /// in use. [`Error::reauthorization_required`] when only a new login helps: nothing is tried until then.
+    /// in use. [`Error::answer_lost`] when the request was sent and no answer came, so that a refresh token may be spent.
+    /// [`Error::reauthorization_required`] when only a new login helps: nothing is tried until then.
     fn token(&self, request: SourceRequest) -> impl Future<Output = Result<Token, Error>> + Send;
 }
 
@@ -69,7 +70,9 @@ impl SourceRequest {
         &self.scope
     }
 
-    /// What the store holds of this grant: the refresh token, above all.
+    /// What the store holds of this grant: the refresh token, above all. One that may be spent already, and must not be
+    /// presented again, is left out: a source that can begin anew does so then, others fail with
+    /// [`Error::reauthorization_required`].
     pub fn previous(&self) -> Option<&Record> {
         self.previous.as_deref()
     }

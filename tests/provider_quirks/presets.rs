@@ -6,6 +6,7 @@ use http::Uri;
 use tower_oauth::ConfigError;
 use tower_oauth::provider;
 use tower_oauth::provider::Evidence;
+use tower_oauth::provider::Pkce;
 use tower_oauth::provider::Provider;
 #[cfg(feature = "oauth1")]
 use tower_oauth::provider::oauth1;
@@ -110,9 +111,11 @@ fn every_preset_says_how_it_is_known_and_is_checked_only_if_all_of_it_was_read_i
     assert!(!Provider::new("mine", "https://auth.test/token").is_checked());
 }
 
+type Attempt = fn(&str) -> Result<Provider, ConfigError>;
+
 #[test]
 fn a_part_of_an_address_cannot_lead_elsewhere() {
-    let attempts: [fn(&str) -> Result<Provider, ConfigError>; 11] = [
+    let attempts: [Attempt; 11] = [
         |text| provider::amazon(text),
         |text| provider::auth0(text),
         |text| provider::azure_b2c(text, "policy"),
@@ -133,6 +136,37 @@ fn a_part_of_an_address_cannot_lead_elsewhere() {
         }
     }
     assert!(matches!(provider::keycloak("sso.test", "main"), Err(ConfigError::InvalidEndpoint { .. })));
+}
+
+/// The parameters of the URL to which a preset sends users.
+fn login_of(provider: &Provider) -> std::collections::BTreeMap<String, String> {
+    let endpoint = provider.token_endpoint(CLIENT_ID, "secret", Played::new()).unwrap();
+    let login = provider.authorization_code(endpoint).unwrap();
+    let (url, _) =
+        login.redirect_uri("https://app.test/callback").scope("one two").request().build().unwrap();
+    crate::form(url.split_once('?').unwrap().1)
+}
+
+#[test]
+fn a_login_is_set_up_as_the_provider_wants_it() {
+    for provider in all().iter().filter(|provider| provider.authorization_url.is_some()) {
+        let login = login_of(provider);
+        assert_eq!(login.contains_key("code_challenge"), provider.pkce != Pkce::Refused, "{}", provider.name);
+        assert!(login.contains_key("state"), "{}", provider.name);
+        for (name, value) in &provider.authorization_parameters {
+            assert_eq!(login.get(&**name).map(String::as_str), Some(&**value), "{}", provider.name);
+        }
+    }
+    assert_eq!(login_of(&provider::apple())["response_mode"], "form_post");
+    let google = login_of(&provider::google());
+    assert_eq!((&*google["access_type"], &*google["scope"]), ("offline", "one two"));
+    let slack = login_of(&provider::slack_user());
+    assert_eq!((&*slack["user_scope"], slack.get("scope")), ("one,two", None));
+    let tiktok = login_of(&provider::tiktok());
+    assert_eq!((&*tiktok["client_key"], tiktok.get("client_id")), (CLIENT_ID, None));
+    let supabase = provider::supabase("abcdefghijklmnopqrst").unwrap();
+    let endpoint = supabase.token_endpoint(CLIENT_ID, "secret", Played::new()).unwrap();
+    assert!(matches!(supabase.authorization_code(endpoint), Err(ConfigError::MissingEndpoint { .. })));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::token::explorer::scenario::Scenario;
 use crate::token::explorer::world::Faults;
 
 /// Schedules of each scenario.
-const SCHEDULES: u64 = 300;
+const SCHEDULES: u64 = 200;
 
 /// A process with some callers, some of whom go away.
 const ONE: Scenario = Scenario {

@@ -23,8 +23,7 @@ import logging
 import os
 import sys
 import threading
-from socketserver import ThreadingMixIn
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import django
 from django.conf import settings
@@ -45,14 +44,8 @@ settings.configure(
     ],
     MIDDLEWARE=[f"{__name__}.always_logged_in"],
     AUTHENTICATION_BACKENDS=["django.contrib.auth.backends.ModelBackend"],
-    # One database for all threads.
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": "file:peer?mode=memory&cache=shared",
-            "OPTIONS": {"timeout": 20},
-        }
-    },
+    # Of one connection, and so of one thread.
+    DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": ":memory:"}},
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     # Many rounds would only make the tests slow.
     PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
@@ -121,10 +114,6 @@ def fill_database():
     Application.objects.create(client_id="old", name="old", **common, **password, **confidential)
 
 
-class Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
-
-
 class QuietHandler(WSGIRequestHandler):
     def log_message(self, *_):
         """Only errors are worth a line."""
@@ -142,7 +131,10 @@ def main():
     logging.getLogger("oauth2_provider").setLevel(logging.CRITICAL)
 
     fill_database()
-    server = make_server("127.0.0.1", options.port, get_wsgi_application(), Server, QuietHandler)
+    # One request after the other: a database in memory cannot have two at once.
+    server = make_server(
+        "127.0.0.1", options.port, get_wsgi_application(), handler_class=QuietHandler
+    )
     if options.until_stdin_closes:
         threading.Thread(target=_end_with_standard_input, daemon=True).start()
     print(json.dumps({"ready": True, "port": server.server_port}), flush=True)

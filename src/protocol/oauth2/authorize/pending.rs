@@ -144,12 +144,17 @@ impl PendingAuthorization {
         Ok((Secret::new(credential), parameters))
     }
 
-    /// The parameters of an answer to a request for a token, and the scope that was asked for.
+    /// The parameters of an answer to a request for a token.
     pub(crate) fn complete_implicit(
-        self,
+        &self,
         response: &AuthorizationResponse,
-    ) -> Result<(Vec<(String, String)>, Vec<String>), Error> {
-        Ok((self.check(response)?.1, self.scopes))
+    ) -> Result<Vec<(String, String)>, Error> {
+        Ok(self.check(response)?.1)
+    }
+
+    /// The scope that was asked for.
+    pub(crate) fn scopes(&self) -> &[String] {
+        &self.scopes
     }
 }
 

@@ -11,7 +11,7 @@ fn form() -> Form {
 
 fn bent(rules: &RequestRules, mut form: Form) -> Vec<(String, String)> {
     rules.bend(&mut form);
-    form_decode(&String::from_utf8(form.encode().to_vec()).unwrap()).collect()
+    form_decode(std::str::from_utf8(&form.encode()).unwrap()).collect()
 }
 
 fn pair(name: &str, value: &str) -> (String, String) {

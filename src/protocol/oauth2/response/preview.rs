@@ -115,6 +115,12 @@ mod tests {
     }
 
     #[test]
+    fn the_limit_is_that_of_the_table() {
+        let what = "preview of a page that came in place of a token";
+        crate::defaults::assert_documented(what, format!("{LIMIT} bytes"));
+    }
+
+    #[test]
     fn it_ends_after_256_bytes() {
         let shown = preview(&format!("<p>{}", "wörd ".repeat(1000)));
         assert!(shown.len() <= LIMIT && shown.len() > LIMIT - 10 && shown.ends_with("wörd"));

@@ -40,3 +40,13 @@ pub(super) fn delay(
 fn seconds(value: &Value) -> Option<Duration> {
     Some(Duration::try_from_secs_f64(number(value)?.max(0.0)).unwrap_or(LONGEST))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_delay_is_that_of_the_table() {
+        crate::defaults::assert_documented("longest `Retry-After` that is obeyed", LONGEST);
+    }
+}

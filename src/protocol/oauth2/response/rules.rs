@@ -112,8 +112,7 @@ impl Purpose {
 
 /// Codes that say that only a new login can mend a grant: RFC 6749 §5.2, and OpenID Connect Core §3.1.2.6 where a server
 /// wants to see the user.
-const ENDED: [&str; 4] =
-    ["invalid_grant", "interaction_required", "consent_required", "login_required"];
+const ENDED: [&str; 4] = ["invalid_grant", "interaction_required", "consent_required", "login_required"];
 
 /// The same in the words of single providers; nobody else uses them.
 const ENDED_ELSEWHERE: [&str; 3] =
