@@ -30,11 +30,6 @@ mod secret_source;
 mod signing_key;
 mod token_endpoint;
 
-pub use crate::protocol::oauth2::request::RequestRules;
-pub use crate::protocol::oauth2::request::TokenRequest;
-pub use crate::protocol::oauth2::response::ErrorPattern;
-pub use crate::protocol::oauth2::response::ResponseRules;
-pub use crate::protocol::oauth2::response::TokenField;
 pub use crate::protocol::oauth2::introspection::Introspection;
 #[cfg(feature = "jwt")]
 pub use crate::protocol::oauth2::jwt::PrivateKey;
@@ -46,6 +41,11 @@ pub use crate::protocol::oauth2::metadata::ServerMetadata;
 pub use crate::protocol::oauth2::metadata::WellKnown;
 pub use crate::protocol::oauth2::registration::ClientMetadata;
 pub use crate::protocol::oauth2::registration::Registration;
+pub use crate::protocol::oauth2::request::RequestRules;
+pub use crate::protocol::oauth2::request::TokenRequest;
+pub use crate::protocol::oauth2::response::ErrorPattern;
+pub use crate::protocol::oauth2::response::ResponseRules;
+pub use crate::protocol::oauth2::response::TokenField;
 pub use crate::transport::HttpService;
 #[cfg(feature = "jwt")]
 pub use assertion::Assertion;
@@ -55,10 +55,10 @@ pub use client_auth::ClientRequest;
 pub use client_auth::IncludeClientId;
 pub use device_authorization::DeviceAuthorizationEndpoint;
 pub use device_authorization::DeviceAuthorizationResponse;
-pub use pushed_authorization::PushedAuthorization;
-pub use pushed_authorization::PushedAuthorizationEndpoint;
 pub use discovery::Discovery;
 pub use introspection::IntrospectionEndpoint;
+pub use pushed_authorization::PushedAuthorization;
+pub use pushed_authorization::PushedAuthorizationEndpoint;
 pub use registration::RegistrationEndpoint;
 pub use revocation::RevocationEndpoint;
 pub use secret_source::SecretSource;

@@ -167,12 +167,13 @@ impl Error {
     /// Whether the client itself was refused or is set up wrongly (`invalid_client`, `unauthorized_client`,
     /// `unsupported_grant_type`, `invalid_scope`): trying again will not help, changing the configuration will.
     pub fn is_configuration(&self) -> bool {
-        !self.0.passes && self.0.server.as_ref().is_some_and(|server| {
-            matches!(
-                server.code(),
-                "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope"
-            )
-        })
+        !self.0.passes
+            && self.0.server.as_ref().is_some_and(|server| {
+                matches!(
+                    server.code(),
+                    "invalid_client" | "unauthorized_client" | "unsupported_grant_type" | "invalid_scope"
+                )
+            })
     }
 }
 

@@ -181,6 +181,7 @@ impl Fleet {
                 event = self.events.recv() => match event.ok_or("nobody is left to say anything")? {
                     Event::Reported(worker, report) if report.generation == generation => {
                         self.ledger.conflicts += report.conflicts;
+                        self.ledger.errors += report.errors;
                         let Some(place) = self.crew.place_of(worker) else { continue };
                         if self.reported(place, worker, report, &order, &mut tokens).await? {
                             waiting.remove(&place);

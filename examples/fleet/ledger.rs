@@ -31,6 +31,8 @@ pub struct Ledger {
     pub exchanges: Vec<Exchange>,
     pub kills: u64,
     pub conflicts: u64,
+    /// Errors that passed, such as those of a store that did not answer in time.
+    pub errors: u64,
     pub logins: u64,
     pub losses: Vec<Loss>,
     /// What the server itself says, where it can be asked.
@@ -48,6 +50,7 @@ impl Ledger {
             exchanges: Vec::new(),
             kills: 0,
             conflicts: 0,
+            errors: 0,
             logins: 0,
             losses: Vec::new(),
             families_revoked: None,
@@ -124,7 +127,7 @@ impl Ledger {
             .collect();
         let mut line = format!(
             "fleet: {} store={} processes={} generations={} token_requests={} conflicts={} families_revoked={} \
-             kills={} logins_lost={} logins={} seconds={:.1} seed={}",
+             kills={} logins_lost={} logins={} passing_errors={} seconds={:.1} seed={}",
             if self.broken().is_empty() { "ok" } else { "BROKEN" },
             self.arguments.store,
             self.arguments.processes,
@@ -135,6 +138,7 @@ impl Ledger {
             self.kills,
             self.losses.len(),
             self.logins,
+            self.errors,
             self.began.elapsed().as_secs_f64(),
             self.arguments.seed,
         );

@@ -51,6 +51,8 @@ pub struct Report {
     pub outcome: Outcome,
     /// Since the last report: swaps that another process had come before.
     pub conflicts: u64,
+    /// Errors that passed.
+    pub errors: u64,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]

@@ -79,7 +79,11 @@ pub async fn open(kind: StoreKind, url: &str) -> Result<BoxTokenStore, BoxError>
             BoxTokenStore::new(store)
         }
         StoreKind::Redis => {
-            let connection = redis::Client::open(url)?.get_connection_manager().await?;
+            // A busy disk may take longer than the 500 ms that are the default.
+            let settings =
+                redis::aio::ConnectionManagerConfig::new().set_response_timeout(Some(Duration::from_secs(5)));
+            let client = redis::Client::open(url)?;
+            let connection = redis::aio::ConnectionManager::new_with_config(client, settings).await?;
             BoxTokenStore::new(RedisStore::new(connection))
         }
     })

@@ -27,6 +27,8 @@ use crate::store::{self, Counted};
 const CALLERS: usize = 4;
 /// The longest time for one order.
 const DEADLINE: Duration = Duration::from_secs(45);
+/// The pause after an error that passes.
+const PAUSE: Duration = Duration::from_millis(50);
 /// How long the lease of a process that was killed keeps the others waiting.
 const LEASE: Duration = Duration::from_secs(2);
 
@@ -113,7 +115,8 @@ impl Worker {
     async fn obey(self, mut inbox: mpsc::UnboundedReceiver<Order>) -> Result<(), BoxError> {
         while let Some(order) = inbox.recv().await {
             self.clock.be_ahead(Duration::from_millis(order.ahead_millis));
-            let outcome = match timeout(DEADLINE, self.next_token(&order)).await {
+            let mut errors = 0;
+            let outcome = match timeout(DEADLINE, self.persist(&order, &mut errors)).await {
                 Ok(Ok(fingerprint)) => Outcome::Token(fingerprint),
                 Ok(Err(error)) => match Error::find(&*error) {
                     Some(error) if error.needs_reauthorization() => Outcome::LoginNeeded(chain(error)),
@@ -121,8 +124,8 @@ impl Worker {
                 },
                 Err(_) => Outcome::Failed(format!("it took longer than {DEADLINE:?}")),
             };
-            let report =
-                Report { generation: order.generation, outcome, conflicts: self.store.take_conflicts() };
+            let conflicts = self.store.take_conflicts();
+            let report = Report { generation: order.generation, outcome, conflicts, errors };
             let mut line = serde_json::to_string(&report)?;
             line.push('\n');
             let mut stdout = std::io::stdout().lock();
@@ -130,6 +133,23 @@ impl Worker {
             stdout.flush()?;
         }
         Ok(())
+    }
+
+    /// Tries again after errors that pass, as an application would: a store that does not answer in time, for instance.
+    async fn persist(&self, order: &Order, errors: &mut u64) -> Result<String, BoxError> {
+        loop {
+            let error = match self.next_token(order).await {
+                Ok(fingerprint) => return Ok(fingerprint),
+                Err(error) => error,
+            };
+            let passes = Error::find(&*error)
+                .is_some_and(|error| error.is_transient() && !error.needs_reauthorization());
+            if !passes {
+                return Err(error);
+            }
+            *errors += 1;
+            sleep(PAUSE).await;
+        }
     }
 
     /// Gets a token other than the one before, in the way that the order says; gives its fingerprint.

@@ -26,7 +26,11 @@ pub(super) fn fields(endpoint: &Endpoint, answer: &Answer) -> Result<Map<String,
     };
     let fields =
         response::read(answered, &ResponseRules::lenient()).map_err(|error| error.at(endpoint.shown()))?;
-    if fields.is_alone { Ok(fields.map) } else { Err(unusable(endpoint, answer, "it is JSON, but not an object")) }
+    if fields.is_alone {
+        Ok(fields.map)
+    } else {
+        Err(unusable(endpoint, answer, "it is JSON, but not an object"))
+    }
 }
 
 /// An answer of which nothing can be made.

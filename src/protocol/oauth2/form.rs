@@ -53,7 +53,7 @@ impl Form {
     }
 
     /// Gives another name to every value with this one.
-    pub(crate) fn rename(&mut self, from: &str, to: &Cow<'static, str>) {
+    pub(crate) fn rename(&mut self, from: &str, to: Cow<'static, str>) {
         self.0.iter_mut().filter(|(name, _)| name == from).for_each(|(name, _)| *name = to.clone());
     }
 

@@ -219,7 +219,7 @@ impl RequestRules {
         }
         self.omitted.iter().for_each(|name| form.remove(name));
         for (from, to) in &self.renamed {
-            form.rename(from, to);
+            form.rename(from, to.clone());
         }
     }
 
