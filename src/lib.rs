@@ -66,7 +66,12 @@
 //! | `oauth2` | yes | OAuth 2, the token manager |
 //! | `client` | no | `client()`, an HTTP client with TLS |
 //! | `loopback` | no | a receiver of redirects, for programs that run where the browser does |
-//! | `testing` | no | an in-process provider for tests |
+//! | `file` | no | `store::FileStore` |
+//! | `sqlite`, `postgres` | no | `store::SqliteStore`, `store::PostgresStore`, over `sqlx` 0.9; Rust 1.94 |
+//! | `redis` | no | `store::RedisStore`, over `redis` 1; Rust 1.88 |
+//! | `encrypted` | no | `store::EncryptedStore`: what any store keeps, encrypted |
+//! | `keyring` | no | `store::KeyringStore`, over `keyring-core` 1 |
+//! | `testing` | no | an in-process provider for tests, and the checks that every store passes |
 //! | `rsa` | no | `RSA-SHA1`, `RSA-SHA256`, `RSA-SHA512` for OAuth 1, by the crate `rsa` (blinded; see RUSTSEC-2023-0071) |
 //! | `aws-lc-rs` | no | `RSA-SHA256`, `RSA-SHA512` by AWS-LC, four times as fast; needs a C compiler |
 //! | `tracing` | no | events through `tracing` |

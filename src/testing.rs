@@ -90,6 +90,9 @@
 //! with a straightforward implementation of RFC 5849 that shares nothing with what signs in this crate. A refusal says why,
 //! and for a wrong signature which base string was expected.
 //!
+//! # A store of your own
+//! [`store_conformance`] checks it.
+//!
 //! # What it is not
 //! A provider for production: it approves whatever it is asked, redirects wherever it is asked, keeps everything in memory and
 //! forgets the oldest of it (10 000 tokens, 100 000 nonces, 256 requests).

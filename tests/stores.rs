@@ -26,6 +26,18 @@ use tower_oauth::token::TokenStore;
 mod broken;
 #[path = "stores/conformance.rs"]
 mod conformance;
+#[path = "stores/fixtures.rs"]
+mod fixtures;
+#[path = "stores/postgres.rs"]
+mod in_postgres;
+#[path = "stores/redis.rs"]
+mod in_redis;
+#[path = "stores/sqlite.rs"]
+mod in_sqlite;
+#[path = "stores/outages.rs"]
+mod outages;
+#[path = "stores/processes.rs"]
+mod processes;
 #[path = "stores/servers.rs"]
 mod servers;
 

@@ -47,7 +47,7 @@ static CHANGES: Mutex<()> = Mutex::new(());
 /// # One process
 /// A keyring can neither compare and swap nor lease. Within a process both are made up for; two processes that use the same
 /// entries at once can overwrite each other's refresh tokens, which may end the login. Use a
-/// `FileStore` where that can happen, inside an `EncryptedStore` whose key is in the keyring.
+/// [`FileStore`](super::FileStore) where that can happen, inside an [`EncryptedStore`](super::EncryptedStore) whose key is in the keyring.
 ///
 /// # Entries
 /// One for each key, of the service that was given, named as the key is, with capitals and special letters escaped (`%41lice`). Its secret

@@ -35,7 +35,7 @@ const MIGRATIONS: &[&str] = &[include_str!("migrations/postgres/1_records_and_le
 /// applications that must not share their keys use one each. Leave `synchronous_commit` on: without it, a crash of the server may
 /// take the last refresh tokens with it. The pool's `acquire_timeout` bounds how long a request waits for a connection.
 ///
-/// Whoever may read the tables has the tokens, unless an `EncryptedStore` is in between. A name of a key that has a NUL in
+/// Whoever may read the tables has the tokens, unless an [`EncryptedStore`](super::EncryptedStore) is in between. A name of a key that has a NUL in
 /// it, or more than 2 000 bytes, is an error of the database.
 ///
 /// # Leases

@@ -94,7 +94,7 @@ return redis.call('DEL', KEYS[1])
 /// `everysec`, a crash takes the last second), `maxmemory-policy noeviction`, and a failover to a replica can lose what was not
 /// yet copied: then the users of those grants log in again. Where that is not acceptable, use a database.
 ///
-/// Whoever may read the server has the tokens, unless an `EncryptedStore` is in between.
+/// Whoever may read the server has the tokens, unless an [`EncryptedStore`](super::EncryptedStore) is in between.
 ///
 /// The manager's `response_timeout` (500 ms by default) bounds each call; after the server was away, the first call fails, and
 /// the next one connects again.
@@ -229,5 +229,16 @@ fn failed(error: RedisError) -> Error {
             let detail = error.to_string();
             Error::store(error).detail(detail)
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_prefix_is_that_of_the_table() {
+        assert_documented("beginning of names in `RedisStore`", PREFIX);
     }
 }

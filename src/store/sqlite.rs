@@ -58,7 +58,7 @@ macro_rules! now {
 /// the connection's `busy_timeout` says, 5 s in sqlx, and some times more. A database in memory is another one for each
 /// connection: give the pool one connection that it never closes.
 ///
-/// Whoever may read the file has the tokens, unless an `EncryptedStore` is in between: keep it as private as a key.
+/// Whoever may read the file has the tokens, unless an [`EncryptedStore`](super::EncryptedStore) is in between: keep it as private as a key.
 ///
 /// # Leases
 /// A row for each, with its owner, and its end on the clock of the host. All processes on the host share them.
@@ -205,4 +205,17 @@ where
 fn is_locked(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
     matches!(code.map(|code| code & 0xff), Some(5 | 6))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_continued;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        assert_documented("times that `SqliteStore` tries again while the database is locked", BUSY_ATTEMPTS);
+        assert_continued("times that `SqliteStore` tries again while the database is locked", BUSY_PAUSE);
+    }
 }

@@ -19,7 +19,7 @@ use tower_oauth::token::TokenStore;
 /// What a store does wrong.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Flaw {
-    NoFlaw,
+    Nothing,
     InventsRecords,
     LosesScopes,
     CutsLongRecords,
@@ -57,7 +57,7 @@ use Flaw::*;
 
 /// What each flaw breaks, at the least.
 const TABLE: &[(Flaw, &[Rule])] = &[
-    (NoFlaw, &[]),
+    (Nothing, &[]),
     (InventsRecords, &[Rule::NothingAtFirst]),
     (LosesScopes, &[Rule::WhatWasStored]),
     (CutsLongRecords, &[Rule::LongRecords]),
@@ -105,7 +105,7 @@ async fn every_flaw_is_found_and_a_store_without_any_passes() {
             .collect();
         let missed: Vec<_> = rules.iter().filter(|rule| !broken.contains(rule)).collect();
         assert!(missed.is_empty(), "{flaw:?}: {missed:?} was not found, but {broken:?}");
-        assert_eq!(outcome.is_ok(), *flaw == NoFlaw, "{flaw:?}: {outcome:?}");
+        assert_eq!(outcome.is_ok(), *flaw == Nothing, "{flaw:?}: {outcome:?}");
     }
 }
 

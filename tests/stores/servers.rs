@@ -78,7 +78,12 @@ impl Redis {
         self.0.stop("TERM");
     }
 
-    /// Starts it again where it was, after [`stop`](Self::stop).
+    /// Ends it as a crash does.
+    pub fn crash(&mut self) {
+        self.0.stop("KILL");
+    }
+
+    /// Starts it again where it was, after [`stop`](Self::stop) or [`crash`](Self::crash).
     pub fn start_again(&mut self) {
         self.0.start_again();
     }

@@ -72,6 +72,7 @@ impl fmt::Debug for EncryptionKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::defaults::assert_documented;
 
     #[test]
     fn a_key_is_32_bytes_in_any_base64() {
@@ -83,6 +84,11 @@ mod tests {
             let error = EncryptionKey::from_base64("a", &Secret::new(text)).unwrap_err();
             assert!(error.to_string().contains("32 random bytes"), "{error}");
         }
+    }
+
+    #[test]
+    fn the_longest_id_is_that_of_the_table() {
+        assert_documented("longest id of an `EncryptionKey`", format!("{LONGEST_ID} bytes"));
     }
 
     #[test]

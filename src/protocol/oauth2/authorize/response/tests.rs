@@ -95,7 +95,7 @@ fn errors_are_typed() {
     assert_eq!(server.error_uri(), Some("https://e.test"));
 
     for denied in DENIED {
-        let error = code(&format!("/cb?error={denied}&state=xyz")).unwrap_err();
+        let error = code(format!("/cb?error={denied}&state=xyz")).unwrap_err();
         assert_eq!(error.kind(), ErrorKind::AuthorizationDenied);
         assert_eq!(error.server().unwrap().code(), denied);
     }
