@@ -1,7 +1,7 @@
 //! A Google service account: its file, a token for a scope, a token for a user who delegated, and a JWT that needs no
 //! server. Prints what it does, and fails when anything is not as it should be.
 //!
-//! `cargo run --example service_account --features client,jwt,testing`
+//! `cargo run --example service_account`
 //!
 //! Without anything else, both Google's token endpoint and its API are `tower_oauth::testing::Provider`, on a port of this
 //! machine. With these variables it is the real Google:

@@ -46,7 +46,7 @@
 //! |---|---|
 //! | signing with OAuth 1.0a | [`oauth1`] |
 //! | tokens on requests | [`oauth2`] |
-//! | getting tokens | [`grant`] |
+//! | getting tokens | [`grant`], [`endpoint`], [`provider`] |
 //! | logging users in | [`grant::AuthorizationCode`], [`grant::DeviceAuthorization`], `loopback` |
 //! | keeping and renewing tokens, and every default of that | [`token`], [`token::TokenManagerBuilder`] |
 //! | keeping tokens elsewhere | [`store`], [`token::TokenStore`] |
@@ -65,6 +65,7 @@
 //! | `oauth1` | yes | OAuth 1.0a |
 //! | `oauth2` | yes | OAuth 2, the token manager |
 //! | `client` | no | `client()`, an HTTP client with TLS |
+//! | `jwt` | no | signed JWTs: client assertions, the JWT bearer grant, service accounts; Rust 1.88 |
 //! | `loopback` | no | a receiver of redirects, for programs that run where the browser does |
 //! | `file` | no | `store::FileStore` |
 //! | `sqlite`, `postgres` | no | `store::SqliteStore`, `store::PostgresStore`, over `sqlx` 0.9; Rust 1.94 |
