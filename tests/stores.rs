@@ -26,6 +26,8 @@ use tower_oauth::token::TokenStore;
 mod broken;
 #[path = "stores/conformance.rs"]
 mod conformance;
+#[path = "stores/encryption.rs"]
+mod encryption;
 #[path = "stores/fixtures.rs"]
 mod fixtures;
 #[path = "stores/postgres.rs"]

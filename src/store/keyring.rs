@@ -13,8 +13,8 @@ use percent_encoding::utf8_percent_encode;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
+use crate::error::ErrorKind;
 use crate::secret::Secret;
-use crate::store::stored;
 use crate::token::Record;
 use crate::token::Swap;
 use crate::token::TokenKey;
@@ -131,8 +131,12 @@ fn read(key: &TokenKey, entry: &Entry) -> Result<Option<Record>, Error> {
         Err(keyring_core::Error::NoEntry) => return Ok(None),
         Err(error) => return Err(failed(error)),
     };
-    let text = std::str::from_utf8(&secret).map_err(|_| stored::unreadable(key))?;
-    Record::from_json(text).map(Some).map_err(|error| stored::unreadable(key).caused_by(error))
+    let text = std::str::from_utf8(&secret).map_err(|_| unreadable(key))?;
+    Record::from_json(text).map(Some).map_err(|error| unreadable(key).caused_by(error))
+}
+
+fn unreadable(key: &TokenKey) -> Error {
+    Error::new(ErrorKind::Store).detail(format!("the record of {:?} could not be read", key.as_str()))
 }
 
 /// An error of the keyring, in its own words; what `Debug` prints of it can hold the secret.
