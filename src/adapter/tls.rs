@@ -124,9 +124,12 @@ impl fmt::Debug for ClientCertificate {
 }
 
 /// Shows one certificate to whoever asks.
-impl ResolvesClientCert for ClientCertificate {
+#[derive(Debug)]
+struct Show(ClientCertificate);
+
+impl ResolvesClientCert for Show {
     fn resolve(&self, _authorities: &[&[u8]], _schemes: &[SignatureScheme]) -> Option<Arc<CertifiedKey>> {
-        Some(self.0.clone())
+        Some(self.0.0.clone())
     }
 
     fn has_certs(&self) -> bool {
@@ -159,7 +162,7 @@ pub(super) fn configuration(
         Trust::Anybody => builder.dangerous().with_custom_certificate_verifier(Arc::new(Anybody(provider))),
     };
     Ok(match certificate {
-        Some(certificate) => builder.with_client_cert_resolver(Arc::new(certificate)),
+        Some(certificate) => builder.with_client_cert_resolver(Arc::new(Show(certificate))),
         None => builder.with_no_client_auth(),
     })
 }
