@@ -10,7 +10,7 @@
 //! | registration (RFC 7591, RFC 7592) | [`RegistrationEndpoint`] |
 //! | any, by what the server says of itself (RFC 8414) | [`Discovery`] and [`AuthorizationServer`] |
 //!
-//! Each is made of a URL, a [`ClientAuth`], and any HTTP client that is a tower service ([`HttpService`]).
+//! Each is made of a URL, a [`ClientAuth`], and any HTTP client that is a tower service ([`HttpService`](crate::HttpService)).
 
 mod answer;
 #[cfg(feature = "jwt")]
@@ -46,7 +46,6 @@ pub use crate::protocol::oauth2::request::TokenRequest;
 pub use crate::protocol::oauth2::response::ErrorPattern;
 pub use crate::protocol::oauth2::response::ResponseRules;
 pub use crate::protocol::oauth2::response::TokenField;
-pub use crate::transport::HttpService;
 #[cfg(feature = "jwt")]
 pub use assertion::Assertion;
 pub use authorization_server::AuthorizationServer;

@@ -142,6 +142,8 @@ pub use token::Token;
 #[cfg(feature = "oauth2")]
 pub use token::TokenManager;
 pub use token_key::TokenKey;
+#[cfg(any(feature = "oauth1", feature = "oauth2"))]
+pub use transport::HttpService;
 
 /// Runs the examples of the README with the other tests of the documentation.
 #[cfg(doctest)]

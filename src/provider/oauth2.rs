@@ -4,7 +4,6 @@ use std::borrow::Cow;
 use std::time::Duration;
 
 use crate::endpoint::ClientAuth;
-use crate::endpoint::HttpService;
 use crate::endpoint::RequestRules;
 use crate::endpoint::ResponseRules;
 use crate::endpoint::SecretSource;
@@ -14,6 +13,7 @@ use crate::protocol::oauth2::authorize::ResponseMode;
 use crate::protocol::oauth2::placement::Placement;
 use crate::provider::Evidence;
 use crate::provider::Note;
+use crate::transport::HttpService;
 
 /// An authorization server and the APIs behind it, as data.
 ///

@@ -4,13 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::Method;
-use http::Request;
-use http::Response;
-use http_body::Body;
-use tower::BoxError;
-use tower::Service;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -24,6 +18,7 @@ use crate::oauth1::Signer;
 use crate::oauth1::flow::Endpoints;
 use crate::oauth1::flow::Step;
 use crate::secret::Secret;
+use crate::transport::HttpService;
 use crate::transport::Transport;
 
 /// A client that gets token credentials from one provider; see the [module docs](super).
@@ -87,12 +82,7 @@ impl Flow {
         http: S,
     ) -> Self
     where
-        S: Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        Q: From<Bytes> + Send + 'static,
-        R: Body + Send + 'static,
-        R::Error: Into<BoxError>,
+        S: HttpService<Q, R>,
     {
         Self {
             client_id: client_id.into(),
