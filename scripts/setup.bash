@@ -57,7 +57,9 @@ need_store_servers() {
   if [[ $made ]]; then as_root rm -f "$policy"; fi
   ((status == 0)) || return "$status"
   # Nor with the next boot.
-  if has systemctl; then as_root systemctl disable --quiet "${services[@]}"; fi
+  if has systemctl && ! as_root systemctl disable --quiet "${services[@]}"; then
+    echo "these will start with the next boot: ${services[*]}" >&2
+  fi
 }
 
 has_postgres() { has initdb || compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null; }
