@@ -35,15 +35,26 @@ need_system_packages() {
   has python3 || packages+=(python3 python3-venv)
   { has python3 && python3 -c 'import ensurepip, venv' 2>/dev/null; } || packages+=(python3-venv)
   has openssl || packages+=(openssl)
+  # etcd-client compiles its protocol.
+  has protoc || packages+=(protobuf-compiler)
   [[ -e /etc/ssl/certs/ca-certificates.crt ]] || packages+=(ca-certificates)
   install_packages "${packages[@]}"
 }
 
-# The servers that stores talk to. Tests start instances of their own, on free ports.
+# A browser without a window, and what steers it.
+need_browser() {
+  local packages=()
+  has chromium || packages+=(chromium)
+  has chromedriver || packages+=(chromium-driver)
+  install_packages "${packages[@]}"
+}
+
+# The servers that stores and SDKs talk to. Tests start instances of their own, on free ports.
 need_store_servers() {
   local packages=() services=()
   has redis-server || { packages+=(redis-server) services+=(redis-server); }
   has_postgres || { packages+=(postgresql) services+=(postgresql); }
+  has etcd || { packages+=(etcd-server) services+=(etcd); }
   ((${#packages[@]})) || return 0
   # Debian starts what it installs, unless this file says no.
   local policy=/usr/sbin/policy-rc.d made=
