@@ -65,6 +65,7 @@
 //! | `oauth1` | yes | OAuth 1.0a |
 //! | `oauth2` | yes | OAuth 2, the token manager |
 //! | `client` | no | `client()`, an HTTP client with TLS |
+//! | `reqwest` | no | `adapter::Reqwest`: a `reqwest::Client` 0.13 as the HTTP client |
 //! | `jwt` | no | signed JWTs: client assertions, the JWT bearer grant, service accounts; Rust 1.88 |
 //! | `loopback` | no | a receiver of redirects, for programs that run where the browser does |
 //! | `file` | no | `store::FileStore` |
@@ -83,7 +84,7 @@
 // Without either protocol there is nothing to guard, and nobody who fails.
 #![cfg_attr(not(any(feature = "oauth1", feature = "oauth2")), allow(dead_code, unused_imports))]
 
-#[cfg(feature = "client")]
+#[cfg(any(feature = "client", feature = "reqwest"))]
 pub mod adapter;
 pub mod body;
 #[cfg(feature = "oauth2")]
@@ -144,8 +145,3 @@ pub use token::TokenManager;
 pub use token_key::TokenKey;
 #[cfg(any(feature = "oauth1", feature = "oauth2"))]
 pub use transport::HttpService;
-
-/// Runs the examples of the README with the other tests of the documentation.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct ReadmeExamples;

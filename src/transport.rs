@@ -195,10 +195,18 @@ enum Failure {
     Reading(ReadError),
 }
 
-/// What goes wrong in a layer or client of ours on the way keeps its kind: a re-entrant client above all.
+/// What goes wrong in a layer or client of ours on the way keeps its kind: a re-entrant client above all, and whatever only
+/// a change of the configuration mends.
 fn broken(endpoint: &Endpoint, error: BoxError) -> Error {
     match Error::find(&*error) {
-        Some(ours) if ours.kind() == ErrorKind::Reentrant => ours.clone(),
+        Some(ours)
+            if matches!(
+                ours.kind(),
+                ErrorKind::InvalidUri | ErrorKind::RedirectFollowed | ErrorKind::Reentrant
+            ) =>
+        {
+            ours.clone()
+        }
         Some(ours) if matches!(ours.kind(), ErrorKind::Timeout | ErrorKind::Transport) => {
             ours.clone().at(endpoint.shown())
         }

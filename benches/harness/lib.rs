@@ -10,6 +10,7 @@
 mod allocations;
 mod contest;
 mod cpu;
+mod growth;
 mod ratios;
 
 pub use allocations::Counting;
@@ -19,6 +20,8 @@ pub use contest::Standing;
 pub use contest::Standings;
 pub use cpu::process_time;
 pub use cpu::thread_time;
+pub use growth::Chart;
+pub use growth::Series;
 pub use ratios::Goal;
 pub use ratios::Ratio;
 pub use ratios::Ratios;

@@ -37,6 +37,9 @@ pub enum ErrorKind {
     InvalidAuthorizationResponse,
     /// A token (or other credential) holds bytes that no header may carry.
     InvalidToken,
+    /// The request's URI cannot be sent as it is written: it is not a URI at all, it has a user name in it, or the HTTP client
+    /// would rewrite it after it was signed.
+    InvalidUri,
     /// What came is from another authorization server than the one that was asked (RFC 9207).
     IssuerMismatch,
     /// The endpoint answered with an `id_token` and without an `access_token`.
@@ -59,6 +62,8 @@ pub enum ErrorKind {
     ProtectedRequest,
     /// The request already has an `oauth_*` parameter.
     ProtocolParameterPresent,
+    /// The HTTP client followed a redirect by itself, with a signature or token that was made for another URL.
+    RedirectFollowed,
     /// The endpoint answered with a redirect, which is never followed.
     Redirected,
     /// The token client was built from the very stack that waits for its token.
@@ -199,6 +204,7 @@ impl ErrorKind {
                 "the token cannot be put on a request",
                 "look at where it came from: it must be visible ASCII and of type Bearer",
             ),
+            Self::InvalidUri => ("invalid_uri", "the request's URI cannot be sent as it is", ""),
             Self::IssuerMismatch => (
                 "issuer_mismatch",
                 "the issuer is not the one that was expected",
@@ -252,6 +258,11 @@ impl ErrorKind {
                 "protocol_parameter_present",
                 "the request already has an OAuth parameter",
                 "leave the oauth_ parameters to the layer (RFC 5849 §3.1)",
+            ),
+            Self::RedirectFollowed => (
+                "redirect_followed",
+                "the HTTP client followed a redirect by itself, with what was meant for another URL",
+                "build it with redirects off (`Reqwest::new` does), and follow them outside of the layer",
             ),
             Self::Redirected => (
                 "redirected",

@@ -1,0 +1,138 @@
+//! The clients, each with one connection for each task.
+
+use std::future::Future;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::Request;
+use http::Response;
+use http::Version;
+use http_body_util::BodyExt;
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper_util::client::legacy;
+use hyper_util::rt::TokioExecutor;
+use reqwest_oauth1::OAuthClientProvider;
+use tower::BoxError;
+use tower::Layer;
+use tower::Service;
+use tower::ServiceExt;
+use tower_oauth::Credentials;
+use tower_oauth::OAuth1Layer;
+use tower_oauth::OAuth2Layer;
+use tower_oauth::Origins;
+use tower_oauth::grant::StaticToken;
+
+use crate::CONNECTIONS;
+
+const PATH: &str = "/1.1/statuses/home_timeline.json?count=20&since_id=12345&exclude_replies=true";
+
+type Connection = Box<dyn Fn(usize) -> Pin<Box<dyn Future<Output = ()> + Send>>>;
+
+pub struct Contender {
+    pub name: &'static str,
+    /// Each sends as many requests as it is told.
+    pub connections: Vec<Connection>,
+}
+
+impl Contender {
+    pub fn is_bare(&self) -> bool {
+        self.name.starts_with("bare") || self.name == "reqwest"
+    }
+
+    pub fn all(version: Version, origin: &str) -> Vec<Self> {
+        let origins = Origins::one(origin).expect("an origin");
+        let oauth1 = OAuth1Layer::new(
+            origins.clone(),
+            Credentials::new("consumer key", "consumer secret").token("token", "token secret"),
+        );
+        let token = StaticToken::new("mF_9.B5f-4.1JqM-mF_9.B5f-4.1JqM-mF_9.B5f-4.1JqM");
+        let oauth2 = OAuth2Layer::new(origins, token);
+        let url = format!("{origin}{PATH}");
+        let hyper = || hyper_client(version);
+        let mut all = vec![
+            Self::tower("bare", &url, hyper),
+            // The same again: how far two equal contenders differ is what the run's noise is.
+            Self::tower("bare, once more", &url, hyper),
+            Self::tower("OAuth 1", &url, || oauth1.layer(hyper())),
+            Self::tower("OAuth 2", &url, || oauth2.layer(hyper())),
+            Self::reqwest(version, &url),
+        ];
+        if version == Version::HTTP_11 {
+            all.push(Self::reqwest_oauth1(&url));
+        }
+        all
+    }
+
+    fn tower<S>(name: &'static str, url: &str, client: impl Fn() -> S) -> Self
+    where
+        S: Service<Request<Full<Bytes>>, Response = Response<Incoming>> + Clone + Send + 'static,
+        S::Error: Into<BoxError>,
+        S::Future: Send,
+    {
+        let connection = |_| -> Connection {
+            let (client, url) = (client(), url.to_owned());
+            Box::new(move |requests| {
+                let (client, url) = (client.clone(), url.clone());
+                Box::pin(async move {
+                    let mut client = client.map_err(Into::into);
+                    for _ in 0..requests {
+                        let request = Request::get(&url).body(Full::default()).expect("a request");
+                        let response: Result<_, BoxError> =
+                            async { client.ready().await?.call(request).await }.await;
+                        let response = response.expect("an answer");
+                        assert!(response.status().is_success());
+                        response.into_body().collect().await.expect("a body");
+                    }
+                })
+            })
+        };
+        Self { name, connections: (0..CONNECTIONS).map(connection).collect() }
+    }
+
+    fn reqwest(version: Version, url: &str) -> Self {
+        let connection = |_| -> Connection {
+            let builder = reqwest::Client::builder().no_proxy();
+            let builder = if version == Version::HTTP_2 { builder.http2_prior_knowledge() } else { builder };
+            let (client, url) = (builder.build().expect("a client"), url.to_owned());
+            Box::new(move |requests| {
+                let (client, url) = (client.clone(), url.clone());
+                Box::pin(async move {
+                    for _ in 0..requests {
+                        let response = client.get(&url).send().await.expect("an answer");
+                        assert!(response.status().is_success());
+                        response.bytes().await.expect("a body");
+                    }
+                })
+            })
+        };
+        Self { name: "reqwest", connections: (0..CONNECTIONS).map(connection).collect() }
+    }
+
+    fn reqwest_oauth1(url: &str) -> Self {
+        let secrets =
+            reqwest_oauth1::Secrets::new("consumer key", "consumer secret").token("token", "token secret");
+        let connection = |_| -> Connection {
+            let client = reqwest_0_12::Client::builder().no_proxy().build().expect("a client");
+            let (secrets, url) = (secrets.clone(), url.to_owned());
+            Box::new(move |requests| {
+                let (client, secrets, url) = (client.clone(), secrets.clone(), url.clone());
+                Box::pin(async move {
+                    for _ in 0..requests {
+                        let response =
+                            client.clone().oauth1(secrets.clone()).get(&url).send().await.expect("an answer");
+                        assert!(response.status().is_success());
+                        response.bytes().await.expect("a body");
+                    }
+                })
+            })
+        };
+        Self { name: "reqwest-oauth1", connections: (0..CONNECTIONS).map(connection).collect() }
+    }
+}
+
+fn hyper_client(version: Version) -> legacy::Client<legacy::connect::HttpConnector, Full<Bytes>> {
+    let mut connector = legacy::connect::HttpConnector::new();
+    connector.set_nodelay(true);
+    legacy::Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build(connector)
+}
