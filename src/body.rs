@@ -48,6 +48,13 @@ const DRAIN_LIMIT: usize = 64 * 1024;
 const DRAIN_TIME: Duration = Duration::from_secs(1);
 
 /// What may be done with request bodies of type `B`. Sealed; the policies are in the [module docs](self).
+#[diagnostic::on_unimplemented(
+    message = "the body policy `{Self}` of a tower-oauth layer cannot handle request bodies of type `{B}`",
+    label = "this body is not `http_body::Body + From<Bytes> + Send + 'static`",
+    note = "such bodies are what `FromBytes` (the default of `OAuth1Layer`) and `Buffered` can handle",
+    note = "for any other body, say how one is made: `.body_policy(tower_oauth::body::body_fn(…, …))`, or leave all bodies \
+            alone: `.body_policy(tower_oauth::body::Untouched)` (the default of `OAuth2Layer`)"
+)]
 pub trait BodyPolicy<B>: sealed::Sealed + Clone + Send + Sync + 'static {
     /// How to read a body and make it again; `None` when bodies must not be read.
     fn rebuild(&self) -> Option<Rebuild<B>>;
@@ -58,6 +65,12 @@ pub trait BodyPolicy<B>: sealed::Sealed + Clone + Send + Sync + 'static {
 
 /// What is done with the body of a refused response before the request is sent again. Sealed, and implemented by
 /// every policy; those that replay need `R` to be a [`Body`], so that the connection can be kept.
+#[diagnostic::on_unimplemented(
+    message = "the body policy `{Self}` of a tower-oauth layer cannot read response bodies of type `{R}`",
+    label = "this response body is not `http_body::Body + Send + 'static`",
+    note = "a refused response is read before its request is sent again; `.body_policy(tower_oauth::body::Untouched)` does \
+            neither, and takes any response body that is `Send`"
+)]
 pub trait DrainPolicy<R>: sealed::Sealed {
     /// Reads what is left of `body`, within 64 KiB and one second.
     fn drain(&self, body: R) -> impl Future<Output = ()> + Send;
@@ -153,6 +166,7 @@ pub struct FromBytes;
 
 impl sealed::Sealed for FromBytes {}
 
+#[diagnostic::do_not_recommend]
 impl<B> BodyPolicy<B> for FromBytes
 where
     B: Body + From<Bytes> + Send + 'static,
@@ -167,6 +181,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Body + Send + 'static> DrainPolicy<R> for FromBytes {
     async fn drain(&self, body: R) {
         drain(body).await;
@@ -196,6 +211,7 @@ impl Default for Buffered {
 
 impl sealed::Sealed for Buffered {}
 
+#[diagnostic::do_not_recommend]
 impl<B> BodyPolicy<B> for Buffered
 where
     B: Body + From<Bytes> + Send + 'static,
@@ -217,6 +233,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<R: Body + Send + 'static> DrainPolicy<R> for Buffered {
     async fn drain(&self, body: R) {
         drain(body).await;
@@ -270,6 +287,7 @@ where
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<B, R: Body + Send + 'static> DrainPolicy<R> for BodyFn<B> {
     async fn drain(&self, body: R) {
         drain(body).await;

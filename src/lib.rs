@@ -144,4 +144,6 @@ pub use token::Token;
 pub use token::TokenManager;
 pub use token_key::TokenKey;
 #[cfg(any(feature = "oauth1", feature = "oauth2"))]
+pub use transport::CloneService;
+#[cfg(any(feature = "oauth1", feature = "oauth2"))]
 pub use transport::HttpService;

@@ -78,6 +78,40 @@ impl fmt::Debug for Endpoint {
     }
 }
 
+/// A service that can be cloned: everything that is [`Clone`]. It is a trait of its own for what the compiler says of a
+/// service that is not.
+///
+/// A layer of this crate clones the service inside of it, because a request that waits, or that is sent a second time, takes a
+/// service along. A service that cannot be cloned goes into tower's `BufferLayer`, whose handles can:
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::{Request, Response};
+/// use http_body_util::Full;
+/// use tower::buffer::BufferLayer;
+/// use tower::util::BoxService;
+/// use tower::{BoxError, ServiceBuilder};
+/// use tower_oauth::OAuth2Layer;
+///
+/// type Http = BoxService<Request<Full<Bytes>>, Response<Full<Bytes>>, BoxError>;
+///
+/// fn api(layer: OAuth2Layer, http: Http) {
+///     let api = ServiceBuilder::new().layer(layer).layer(BufferLayer::new(64)).service(http);
+///     # let _ = api;
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not `Clone`, and the service inside of a tower-oauth layer has to be",
+    label = "this service cannot be cloned",
+    note = "put tower's buffer between them, whose handles can be cloned: \
+            `.layer(<the tower-oauth layer>).layer(tower::buffer::BufferLayer::new(64)).service(…)`",
+    note = "a `BoxService` can be a `BoxCloneService` or a `BoxCloneSyncService` instead"
+)]
+pub trait CloneService: Clone {}
+
+#[diagnostic::do_not_recommend]
+impl<S: Clone> CloneService for S {}
+
 /// An HTTP client that can call endpoints: every tower service is one that takes requests whose body can be made from
 /// [`Bytes`], and can be cloned. Nothing else implements it.
 ///
@@ -87,6 +121,15 @@ impl fmt::Debug for Endpoint {
 /// | its future, its error | `Send`, `Into<BoxError>` |
 /// | the request body `Q` | `From<Bytes> + Send + 'static` |
 /// | the response body `R` | `Body + Send + 'static`, with an error that is `Into<BoxError>` |
+///
+/// A service that is not `Clone` goes into tower's `BufferLayer`: see [`CloneService`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be the HTTP client of a tower-oauth endpoint",
+    label = "this is no cloneable `Service<http::Request<_>>` whose request bodies are `From<Bytes>`",
+    note = "a client is `Service<Request<Q>, Response = Response<R>> + Clone + Send + 'static`, where `Q: From<Bytes> + Send + \
+            'static` and `R: http_body::Body + Send + 'static`, its futures are `Send`, and errors are `Into<BoxError>`",
+    note = "`tower_oauth::client()` is one (feature `client`); one that is not `Clone` goes into `tower::buffer::BufferLayer`"
+)]
 pub trait HttpService<Q, R>: sealed::Sealed<Q, R> {}
 
 impl<S: sealed::Sealed<Q, R>, Q, R> HttpService<Q, R> for S {}

@@ -149,6 +149,15 @@ impl Standings {
         ratios[ratios.len() / 2]
     }
 
+    /// The same, of what `one` takes beyond `base`: for a contender that has to do the work of `base` before its own.
+    pub fn ratio_beyond(&self, one: &str, base: &str, other: &str) -> f64 {
+        let [one, base, other] = [one, base, other].map(|name| &self.of(name).rounds);
+        let mut ratios: Vec<f64> =
+            one.iter().zip(base).zip(other).map(|((one, base), other)| (one - base) / other).collect();
+        ratios.sort_by(f64::total_cmp);
+        ratios[ratios.len() / 2]
+    }
+
     fn print(&self, title: &str) {
         println!("\n{title:<44} {:>10} {:>10} {:>10} {:>8}", "ns", "p10", "p90", "allocs");
         for standing in &self.0 {

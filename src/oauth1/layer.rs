@@ -30,6 +30,7 @@ use crate::origin::Guard;
 use crate::origin::Origin;
 use crate::origin::Origins;
 use crate::token_key::TokenKey;
+use crate::transport::CloneService;
 
 /// Signs the requests of the service that it wraps. See the [module docs](super).
 ///
@@ -289,7 +290,7 @@ impl<P> OAuth1Layer<P> {
     }
 }
 
-impl<S, P: Clone> Layer<S> for OAuth1Layer<P> {
+impl<S: CloneService, P: Clone> Layer<S> for OAuth1Layer<P> {
     type Service = OAuth1<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {

@@ -23,13 +23,23 @@ use crate::oauth1::send::Copied;
 use crate::oauth1::send::Reading;
 use crate::oauth1::send::Waiting;
 use crate::oauth1::send::send_now;
+use crate::transport::CloneService;
 
 /// A service whose requests are signed. See the [module docs](super).
 ///
 /// Errors of the wrapped service come out as they were, in a box.
+///
+/// # What it asks for
+/// It is a [`Service`] when these hold; the compiler may only say that it is not.
+///
+/// | what | has to be | if it is not |
+/// |---|---|---|
+/// | the wrapped service | `Service<Request<B>, Response = Response<R>> + Clone + Send + 'static` | tower's `BufferLayer` inside of this layer can be cloned: see [`CloneService`](crate::CloneService) |
+/// | its future, its error | `Send`, `Into<BoxError>` | tower's `map_err` changes errors |
+/// | the request body `B` | `Body + From<Bytes> + Send + 'static` | [`body_fn`](crate::body::body_fn) says how one is made; [`Untouched`](crate::body::Untouched) takes any `B: Send + 'static`, and cannot sign forms |
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct OAuth1<S, P = FromBytes> {
+pub struct OAuth1<S, P = FromBytes> /* No `Service`? See "What it asks for" in its docs. */ {
     inner: S,
     shared: Arc<Shared>,
     policy: P,
@@ -59,7 +69,7 @@ impl<S, P> OAuth1<S, P> {
 
 impl<S, P, B, R> Service<Request<B>> for OAuth1<S, P>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Request<B>, Response = Response<R>> + CloneService + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
     B: Send + 'static,

@@ -32,6 +32,7 @@ use crate::token::Token;
 use crate::token::TokenKey;
 use crate::token::TokenManager;
 use crate::token::TokenSource;
+use crate::transport::CloneService;
 
 /// Puts OAuth 2 tokens on the requests of the service that it wraps. See the [module docs](super).
 ///
@@ -320,7 +321,7 @@ impl Shared {
     }
 }
 
-impl<S, P: Clone> Layer<S> for OAuth2Layer<P> {
+impl<S: CloneService, P: Clone> Layer<S> for OAuth2Layer<P> {
     type Service = OAuth2<S, P>;
 
     fn layer(&self, inner: S) -> Self::Service {

@@ -21,11 +21,23 @@ use crate::oauth2::send::Again;
 use crate::oauth2::send::Cold;
 use crate::oauth2::send::Reading;
 use crate::oauth2::send::Sent;
+use crate::transport::CloneService;
 
 /// Puts OAuth 2 tokens on the requests of the service inside. See the [module docs](super).
+///
+/// # What it asks for
+/// It is a [`Service`] when these hold; the compiler may only say that it is not.
+///
+/// | what | has to be | if it is not |
+/// |---|---|---|
+/// | the service inside | `Service<Request<B>, Response = Response<R>> + Clone + Send + 'static` | tower's `BufferLayer` inside of this layer can be cloned: see [`CloneService`](crate::CloneService) |
+/// | its future, its error | `Send`, `Into<BoxError>` | tower's `map_err` changes errors |
+/// | the bodies `B`, `R` | `Send + 'static` | |
+/// | `B` with [`FromBytes`](crate::body::FromBytes) or [`Buffered`](crate::body::Buffered) | `Body + From<Bytes>` | [`body_fn`](crate::body::body_fn) says how one is made; or stay with [`Untouched`] |
+/// | `R` with any policy but [`Untouched`] | `Body` | |
 #[derive(Clone)]
 #[must_use]
-pub struct OAuth2<S, P = Untouched> {
+pub struct OAuth2<S, P = Untouched> /* No `Service`? See "What it asks for" in its docs. */ {
     inner: S,
     layer: OAuth2Layer<P>,
 }
@@ -53,7 +65,7 @@ impl<S, P> OAuth2<S, P> {
 
 impl<S, B, R, P> Service<Request<B>> for OAuth2<S, P>
 where
-    S: Service<Request<B>, Response = Response<R>> + Clone + Send + 'static,
+    S: Service<Request<B>, Response = Response<R>> + CloneService + Send + 'static,
     S::Future: Send,
     S::Error: Into<BoxError>,
     B: Send + 'static,
