@@ -51,6 +51,7 @@
 //! | keeping and renewing tokens, and every default of that | [`token`], [`token::TokenManagerBuilder`] |
 //! | keeping tokens elsewhere | [`store`], [`token::TokenStore`] |
 //! | several processes that share logins | [`manual::fleet`] |
+//! | a line for each request, as in scripts | `Session` (feature `client`) |
 //! | what may be done with request bodies | [`body`] |
 //! | where credentials may go | [`Origins`] |
 //! | what can go wrong | [`error`] |
@@ -64,7 +65,7 @@
 //! |---|---|---|
 //! | `oauth1` | yes | OAuth 1.0a |
 //! | `oauth2` | yes | OAuth 2, the token manager |
-//! | `client` | no | `client()`, an HTTP client with TLS |
+//! | `client` | no | `client()`, an HTTP client with TLS; `Session`, for scripts |
 //! | `reqwest` | no | `adapter::Reqwest`: a `reqwest::Client` 0.13 as the HTTP client |
 //! | `jwt` | no | signed JWTs: client assertions, the JWT bearer grant, service accounts; Rust 1.88 |
 //! | `loopback` | no | a receiver of redirects, for programs that run where the browser does |
@@ -101,6 +102,8 @@ pub mod oauth1;
 pub mod oauth2;
 #[cfg(any(feature = "oauth1", feature = "oauth2"))]
 pub mod provider;
+#[cfg(feature = "client")]
+pub mod session;
 #[cfg(feature = "oauth2")]
 pub mod store;
 #[cfg(feature = "testing")]
@@ -138,6 +141,8 @@ pub use oauth2::OAuth2Layer;
 pub use origin::Origin;
 pub use origin::Origins;
 pub use secret::Secret;
+#[cfg(feature = "client")]
+pub use session::Session;
 #[cfg(feature = "oauth2")]
 pub use token::Token;
 #[cfg(feature = "oauth2")]

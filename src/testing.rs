@@ -81,6 +81,7 @@
 //! | `/device_authorization`, `/device` | gives codes to devices (RFC 8628), and asks their users; [`Provider::approve_device`] is one |
 //! | `/revoke` | ends an access token, or the whole login of a refresh token (RFC 7009) |
 //! | `/introspect` | says what an access token is worth (RFC 7662) |
+//! | `/tokeninfo` | the same to whoever has the token, as Google does it |
 //! | `/resource`, and below | wants a bearer token (RFC 6750); answers with the client, the user, the scope and what was sent |
 //! | `/grpc`, and below, and any unknown path of media type `application/grpc` | the same for gRPC: `grpc-status: 16` in an answer of 200 |
 //! | `/oauth1/initiate`, `/oauth1/authorize`, `/oauth1/token` | the three legs (RFC 5849 §2); approves at once |
@@ -89,6 +90,10 @@
 //! Signatures may be by HMAC-SHA1, HMAC-SHA256, HMAC-SHA512 or PLAINTEXT, in the header, the query or a form. They are verified
 //! with a straightforward implementation of RFC 5849 that shares nothing with what signs in this crate. A refusal says why,
 //! and for a wrong signature which base string was expected.
+//!
+//! # At the addresses of real providers
+//! [`StandIn`] answers for them, so that a program can be tested with the endpoints that it has in production; it plays the
+//! browser too.
 //!
 //! # A store of your own
 //! [`store_conformance`] checks it.
@@ -113,6 +118,7 @@ mod provider;
 mod serve;
 #[cfg(feature = "jwt")]
 mod service_account;
+mod stand_in;
 mod stats;
 pub mod store_conformance;
 
@@ -128,6 +134,8 @@ pub use provider::ResponseFuture;
 pub use serve::Served;
 #[cfg(feature = "jwt")]
 pub use service_account::service_account;
+pub use stand_in::StandIn;
+pub use stand_in::Visited;
 pub use stats::GrantCounts;
 pub use stats::OAuth1Counts;
 pub use stats::ResourceCounts;

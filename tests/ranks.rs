@@ -28,6 +28,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("oauth1", 5),
     ("oauth2", 5),
     ("loopback", 5),
+    ("session", 5),
     ("lib", 6),
     ("manual", 6),
     ("testing", 6),

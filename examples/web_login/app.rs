@@ -32,6 +32,7 @@ pub struct Settings {
     pub introspection_url: Option<String>,
     pub revocation_url: Option<String>,
     pub scope: String,
+    pub resource: Option<String>,
 }
 
 /// Whatever the handlers need. One client for all users: whose token is meant is said on each request.
@@ -42,6 +43,7 @@ struct App {
     introspection: Option<IntrospectionEndpoint>,
     sessions: Sessions,
     profile: Uri,
+    resource: Option<String>,
     refreshes: Arc<AtomicU32>,
 }
 
@@ -80,7 +82,8 @@ pub fn router(settings: Settings, origin: &str) -> Result<Router, BoxError> {
 
     let sessions = Sessions::default();
     let introspection = introspection.transpose()?;
-    let app = App { flow, manager, api, introspection, sessions, profile, refreshes };
+    let resource = settings.resource;
+    let app = App { flow, manager, api, introspection, sessions, profile, resource, refreshes };
     Ok(Router::new()
         .route("/", get(menu))
         .route("/login", get(login))
@@ -105,7 +108,11 @@ async fn menu(State(app): Shared, headers: HeaderMap) -> Response {
 
 /// Begins a login. What has to be kept stays in the session; the browser gets the URL only.
 async fn login(State(app): Shared, headers: HeaderMap) -> Response {
-    match app.flow.request().build() {
+    let mut request = app.flow.request();
+    if let Some(resource) = &app.resource {
+        request = request.resource(resource);
+    }
+    match request.build() {
         Ok((url, pending)) => {
             let cookie = app.sessions.begin(&headers, &pending);
             ([(SET_COOKIE, cookie)], Redirect::to(&url)).into_response()
@@ -193,8 +200,8 @@ async fn logout(State(app): Shared, headers: HeaderMap) -> Response {
             }
         }
     }
-    app.sessions.end(&headers);
-    Page::new("Goodbye").text("You are logged out.").logged_out()
+    let cookie = app.sessions.end(&headers);
+    ([(SET_COOKIE, cookie)], Page::new("Goodbye").text("You are logged out.").logged_out()).into_response()
 }
 
 impl App {

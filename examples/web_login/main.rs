@@ -23,6 +23,7 @@
 //! | `OAUTH2_PROFILE_URL` | what to get for the user, from an API that takes the token |
 //! | `OAUTH2_INTROSPECTION_URL`, `OAUTH2_REVOCATION_URL` | further endpoints, if the provider has them |
 //! | `OAUTH2_SCOPE` | what to ask for |
+//! | `OAUTH2_RESOURCE` | the API that the token is for, if the provider wants to know (RFC 8707) |
 
 mod app;
 mod check;
@@ -53,8 +54,9 @@ async fn main() -> Result<(), BoxError> {
     let port = var("PORT").ok().map_or(Ok(8080), |port| port.parse())?;
     let listener = TcpListener::bind(("127.0.0.1", port)).await?;
     let origin = format!("http://{}", listener.local_addr()?);
+    let router = app::router(settings, &origin)?;
     println!("Open {origin} in a browser. Ctrl-C ends it.");
-    axum::serve(listener, app::router(settings, &origin)?).await?;
+    axum::serve(listener, router).await?;
     drop(served);
     Ok(())
 }
@@ -83,6 +85,7 @@ async fn embedded_provider() -> Result<(Settings, Served), BoxError> {
         introspection_url: Some(served.url("/introspect")),
         revocation_url: Some(served.url("/revoke")),
         scope: "profile".to_owned(),
+        resource: None,
     };
     Ok((settings, served))
 }
@@ -101,5 +104,6 @@ fn settings_of_environment() -> Result<Settings, BoxError> {
         introspection_url: setting("INTROSPECTION_URL").ok(),
         revocation_url: setting("REVOCATION_URL").ok(),
         scope: setting("SCOPE").unwrap_or_default(),
+        resource: setting("RESOURCE").ok(),
     })
 }

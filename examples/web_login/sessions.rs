@@ -52,11 +52,12 @@ impl Sessions {
         cookie(&id)
     }
 
-    /// Forgets a session.
-    pub fn end(&self, headers: &HeaderMap) {
+    /// Forgets a session. Gives what makes the browser forget its cookie.
+    pub fn end(&self, headers: &HeaderMap) -> HeaderValue {
         if let Some(id) = id(headers) {
             self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
         }
+        HeaderValue::from_static("session=; Max-Age=0; HttpOnly; SameSite=Lax; Path=/")
     }
 
     fn with<T>(&self, id: &str, then: impl FnOnce(&mut Session) -> T) -> Option<T> {

@@ -1,6 +1,7 @@
 //! How a provider is set up.
 
 use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fmt;
 use std::time::Duration;
 use std::time::SystemTime;
@@ -32,6 +33,8 @@ pub struct ProviderBuilder(Settings);
 pub(super) struct Settings {
     /// Client secrets by client id; a public client has none.
     pub(super) clients: HashMap<String, Option<Secret>>,
+    /// The clients that prove themselves by the certificate of their connection.
+    pub(super) tls_clients: HashSet<String>,
     /// Public keys by the id of a client that signs assertions.
     #[cfg(feature = "jwt")]
     pub(super) client_keys: HashMap<String, String>,
@@ -78,6 +81,7 @@ impl ProviderBuilder {
     pub(super) fn new() -> Self {
         Self(Settings {
             clients: HashMap::new(),
+            tls_clients: HashSet::new(),
             #[cfg(feature = "jwt")]
             client_keys: HashMap::new(),
             #[cfg(feature = "jwt")]
@@ -113,6 +117,15 @@ impl ProviderBuilder {
     /// that is signed with it (feature `jwt`; RFC 7523 §2.2). It may use every grant.
     pub fn client(mut self, id: impl Into<String>, secret: impl Into<Secret>) -> Self {
         self.0.clients.insert(id.into(), Some(secret.into()));
+        self
+    }
+
+    /// Adds an OAuth 2 client that proves who it is by the certificate of its connection (RFC 8705 §2). The provider does not
+    /// see it, and takes whoever names the client for it: put something in front that insists on the certificate.
+    pub fn tls_client(mut self, id: impl Into<String>) -> Self {
+        let id = id.into();
+        self.0.clients.insert(id.clone(), None);
+        self.0.tls_clients.insert(id);
         self
     }
 

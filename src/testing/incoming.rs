@@ -14,6 +14,8 @@ use http::request::Parts;
 use http_body::Body;
 use tower::BoxError;
 
+use crate::testing::stand_in::Assigned;
+
 /// Longest form that is read, in bytes.
 const FORM_LIMIT: usize = 1024 * 1024;
 
@@ -25,6 +27,10 @@ pub(super) struct Incoming {
     /// Host, and the port where one was written, as they were written.
     pub(super) authority: String,
     pub(super) path: String,
+    /// The path of the endpoint that answers, which is another one when the provider stands in for others.
+    pub(super) endpoint: String,
+    /// What the authorization endpoint calls itself.
+    pub(super) issuer: Option<String>,
     pub(super) query: Option<String>,
     pub(super) headers: HeaderMap,
     /// The body, when its media type says that it is a form.
@@ -48,7 +54,14 @@ impl Incoming {
         let is_form = is_form(&parts.headers);
         let Some((body_length, form)) = read(body, is_form).await? else { return Ok(None) };
         let (scheme, authority) = base(&parts, origin);
+        let assigned = parts.extensions.get::<Assigned>();
+        let issuer = match assigned {
+            Some(assigned) => assigned.issuer.as_deref().map(str::to_owned),
+            None => Some(format!("{scheme}://{authority}")),
+        };
         Ok(Some(Self {
+            endpoint: endpoint(&parts).to_owned(),
+            issuer,
             method: parts.method,
             scheme,
             authority,
@@ -72,6 +85,11 @@ impl Incoming {
     pub(super) fn form_bytes(&self) -> &[u8] {
         self.form.as_deref().unwrap_or_default()
     }
+}
+
+/// The path of the endpoint that a request is for.
+pub(super) fn endpoint(parts: &Parts) -> &str {
+    parts.extensions.get::<Assigned>().map_or(parts.uri.path(), |assigned| &assigned.endpoint)
 }
 
 /// Scheme and authority of the target URI. A `Host` header counts before an absolute URI, because an HTTP client would

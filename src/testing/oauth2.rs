@@ -10,6 +10,7 @@ mod pushed;
 mod resource;
 mod revoke;
 mod token;
+mod tokeninfo;
 mod tokens;
 
 pub(super) use authorize::authorize;
@@ -24,4 +25,5 @@ pub(super) use resource::is_grpc;
 pub(super) use resource::resource;
 pub(super) use revoke::revoke;
 pub(super) use token::token;
+pub(super) use tokeninfo::tokeninfo;
 pub(super) use tokens::Tokens;

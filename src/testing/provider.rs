@@ -32,6 +32,7 @@ use crate::testing::faults::Faults;
 use crate::testing::hold::Held;
 use crate::testing::hold::Hold;
 use crate::testing::hold::Holds;
+use crate::testing::incoming;
 use crate::testing::incoming::Incoming;
 use crate::testing::oauth1;
 use crate::testing::oauth2;
@@ -248,7 +249,7 @@ impl Provider {
 
     /// Records an arrival, and says what it has to go through.
     fn arrived(&self, parts: &Parts) -> Arrival {
-        let path = parts.uri.path();
+        let path = incoming::endpoint(parts);
         let seen = SeenRequest::new(parts.method.clone(), path, &parts.headers, self.settings.clock.now());
         let mut state = self.lock();
         if state.seen.len() == REMEMBERED {
@@ -295,7 +296,7 @@ impl Provider {
 
 /// The endpoint for a path.
 fn route(settings: &Settings, state: &mut State, now: SystemTime, request: &Incoming) -> Response<Body> {
-    let path = request.path.as_str();
+    let path = request.endpoint.as_str();
     let is_under =
         |root: &str| path.strip_prefix(root).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
     match path {
@@ -305,6 +306,7 @@ fn route(settings: &Settings, state: &mut State, now: SystemTime, request: &Inco
         "/device_authorization" => oauth2::device_authorization(settings, state, now, request),
         "/device" => oauth2::device(state, request),
         "/introspect" => oauth2::introspect(settings, state, now, request),
+        "/tokeninfo" => oauth2::tokeninfo(state, now, request),
         "/revoke" => oauth2::revoke(settings, state, request),
         "/oauth1/initiate" => oauth1::initiate(settings, state, now, request),
         "/oauth1/authorize" => oauth1::authorize(state, request),
@@ -371,6 +373,12 @@ impl Service<Request<Body>> for Client {
 /// The answer of a [`Provider`] that is called in the same process.
 #[must_use = "futures do nothing unless polled"]
 pub struct ResponseFuture(Pin<Box<dyn Future<Output = io::Result<Response<Body>>> + Send>>);
+
+impl ResponseFuture {
+    pub(super) fn failed(error: io::Error) -> Self {
+        Self(Box::pin(std::future::ready(Err(error))))
+    }
+}
 
 impl Future for ResponseFuture {
     type Output = io::Result<Response<Body>>;

@@ -98,7 +98,12 @@ fn try_token(
     now: SystemTime,
     request: &Incoming,
 ) -> Result<Response<Body>, Problem> {
-    let verified = post(settings, state, now, request, Signer::Temporary)?;
+    // Tumblr, for one, wants it to be got.
+    let verified = if request.method == Method::GET {
+        verify(settings, state, now, request, Signer::Temporary)?
+    } else {
+        post(settings, state, now, request, Signer::Temporary)?
+    };
     let missing = || Problem::malformed("parameter_absent", "missing: oauth_verifier");
     let verifier = Secret::new(verified.find("oauth_verifier").ok_or_else(missing)?);
     let temporary = verified.token.as_deref().and_then(|token| state.oauth1.temporary.get_mut(token));

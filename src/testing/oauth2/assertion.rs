@@ -68,9 +68,9 @@ pub(super) fn verify(
         return Err("the assertion is good for more than an hour");
     }
     let origin = request.origin();
-    let token_endpoint = format!("{origin}/token");
-    let is_for_us =
-        |audience: &Value| audience.as_str().is_some_and(|aud| aud == origin || aud == token_endpoint);
+    // The second is where the token endpoint is, should the request be for another one.
+    let ours = [format!("{origin}{}", request.path), format!("{origin}/token"), origin];
+    let is_for_us = |audience: &Value| audience.as_str().is_some_and(|aud| ours.iter().any(|one| one == aud));
     let is_right = match claims.get("aud") {
         Some(Value::Array(audiences)) => audiences.iter().any(is_for_us),
         Some(audience) => is_for_us(audience),

@@ -80,7 +80,8 @@ pub(in crate::testing) fn authorize(
         }
     };
     let echoed = parameters.find("state").map(|state| ("state", state.to_owned()));
-    let answer = answer.into_iter().chain(echoed).chain([("iss", request.origin())]);
+    let issuer = request.issuer.clone().map(|issuer| ("iss", issuer));
+    let answer = answer.into_iter().chain(echoed).chain(issuer);
     let answer: Vec<String> =
         answer.map(|(name, value)| format!("{name}={}", escape(value.as_bytes()))).collect();
     let separator = match redirect_uri.contains('?') {

@@ -150,7 +150,10 @@ pub(super) fn authenticate(
     let known = settings.clients.get(&id);
     let known = known.ok_or_else(|| TokenError::invalid_client("the client is unknown", challenge))?;
     match (known, secret) {
-        (None, None) => Ok(Client { id, is_public: true }),
+        (None, None) => {
+            let is_public = !settings.tls_clients.contains(&id);
+            Ok(Client { id, is_public })
+        }
         (Some(known), Some(secret)) if *known == secret => Ok(Client { id, is_public: false }),
         (Some(_), None) => Err(TokenError::invalid_client("the client secret is missing", challenge)),
         _ => Err(TokenError::invalid_client("the client secret is another one", challenge)),

@@ -59,6 +59,8 @@ export function clients(certificates) {
 
     // For users: a web application, native ones, and one that signs and pushes its requests.
     forUsers('web', { client_secret: 'web-secret', redirect_uris: [REDIRECT] }),
+    // The same on a developer's machine, where its port is not known beforehand.
+    forUsers('web-login', { ...native, token_endpoint_auth_method: 'client_secret_basic', client_secret: 'web-login-secret' }),
     forUsers('native', { ...native }),
     forUsers('native-dpop', { ...native, dpop_bound_access_tokens: true }),
     forUsers('signed-requests', {

@@ -42,7 +42,7 @@ export async function configuration({ issuer, tlsOrigin, clients }) {
     },
 
     features: {
-      devInteractions: { enabled: false }, // ours are in interactions.mjs
+      devInteractions: { enabled: settings.pages }, // otherwise ours, in interactions.mjs
       clientCredentials: { enabled: true },
       deviceFlow: { enabled: true },
       introspection: { enabled: true },
@@ -78,7 +78,7 @@ export async function configuration({ issuer, tlsOrigin, clients }) {
 
     discovery: { mtls_endpoint_aliases: tlsEndpoints(tlsOrigin) },
     findAccount: (_context, id) => ({ accountId: id, claims: () => ({ sub: id }) }),
-    interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` },
+    ...(settings.pages ? {} : { interactions: { url: (_context, interaction) => `/interaction/${interaction.uid}` } }),
   };
 }
 

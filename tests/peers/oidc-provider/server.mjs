@@ -12,7 +12,7 @@
 // | clients.mjs | the registered clients and their secrets |
 // | features.mjs | the configuration of oidc-provider |
 // | grants.mjs | token exchange and JWT bearer, which oidc-provider leaves to us |
-// | interactions.mjs | the user, who always agrees |
+// | interactions.mjs | the user, who always agrees; with PAGES=1 there are pages instead |
 // | resource.mjs, dpop.mjs | the protected resource /api |
 // | knobs.mjs | what a test may ask and change: /_stats and the like |
 // | certificates.mjs | keys and certificates, made at start |
@@ -54,7 +54,7 @@ const provider = new Provider(issuer, await configuration({
 }));
 registerGrants(provider, { issuer, certificates });
 provider.use(knobs(provider, { issuer }));
-provider.use(interactions(provider));
+if (!settings.pages) provider.use(interactions(provider));
 provider.use(protectedResource(provider, { issuer }));
 provider.on('server_error', (_context, error) => console.error('server_error', error));
 

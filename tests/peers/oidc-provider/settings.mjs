@@ -12,6 +12,9 @@ export const settings = {
   // How long the token endpoint keeps the client `cc-slow` waiting.
   slowMilliseconds: number('SLOW_MILLISECONDS', 300),
 
+  // Whether users log in and consent at the pages of oidc-provider itself, for tests with a real browser.
+  pages: process.env.PAGES === '1',
+
   // Whether a DPoP proof needs a nonce of the server (RFC 9449 §8).
   requireDpopNonce: process.env.DPOP_NONCE !== '0',
 };

@@ -1,14 +1,10 @@
 //! The example `fleet`, as a process of its own.
 
-use std::env;
-use std::path::PathBuf;
 use std::process::Command;
-use std::process::Output;
 use std::sync::Mutex;
-use std::sync::OnceLock;
 use std::sync::PoisonError;
 
-use crate::process::repository;
+use crate::program::example;
 
 /// What the fleet said in the end.
 #[derive(Debug)]
@@ -26,7 +22,7 @@ pub struct Verdict {
 /// If it cannot be built or started.
 pub fn run_fleet(arguments: &[&str]) -> Verdict {
     static RUNNING: Mutex<()> = Mutex::new(());
-    let program = program();
+    let program = example("fleet");
     // Two at a time would only wait for each other.
     let _running = RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
     let output = Command::new(program).args(arguments).output().expect("the fleet can be started");
@@ -55,24 +51,4 @@ impl Verdict {
         assert!(self.line.starts_with("fleet: ok "), "{}", self.line);
         println!("{}", self.line);
     }
-}
-
-/// The example, built as these tests are.
-fn program() -> &'static PathBuf {
-    static PROGRAM: OnceLock<PathBuf> = OnceLock::new();
-    PROGRAM.get_or_init(|| {
-        // target/debug/deps/this-test
-        let this = env::current_exe().expect("the path of this test");
-        let profile = this.parent().and_then(|deps| deps.parent()).expect("the folder of the profile");
-        let target = profile.parent().expect("the target folder");
-        let mut build = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        build.args(["build", "-p", "tower-oauth", "--all-features", "--example", "fleet", "--locked"]);
-        if profile.ends_with("release") {
-            build.arg("--release");
-        }
-        build.arg("--target-dir").arg(target).current_dir(repository());
-        let Output { status, stderr, .. } = build.output().expect("cargo can be started");
-        assert!(status.success(), "{}", String::from_utf8_lossy(&stderr));
-        profile.join("examples/fleet")
-    })
 }

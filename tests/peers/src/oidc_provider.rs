@@ -42,12 +42,26 @@ impl OidcProvider {
     ///
     /// If it does not start.
     pub fn start() -> Self {
+        Self::start_with(&[])
+    }
+
+    /// Starts one whose users log in and consent at its own pages, instead of agreeing to everything without any.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn start_with_pages() -> Self {
+        Self::start_with(&[("PAGES", "1")])
+    }
+
+    fn start_with(settings: &[(&str, &str)]) -> Self {
         let folder = peers_folder().join("oidc-provider");
         let mut command = Command::new(node());
         command
             .arg(folder.join("server.mjs"))
             .env("UNTIL_STDIN_CLOSES", "1")
-            .env("ACCESS_TOKEN_SECONDS", "60");
+            .env("ACCESS_TOKEN_SECONDS", "60")
+            .envs(settings.iter().copied());
         Self(Peer::start("oidc-provider", command))
     }
 

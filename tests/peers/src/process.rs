@@ -138,7 +138,7 @@ fn ready_line(lines: &mpsc::Receiver<String>) -> Option<(u64, Value)> {
 }
 
 /// The lines of a pipe, read to its end by a thread so that the peer never blocks on it.
-fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
+pub(crate) fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || {
         for line in BufReader::new(pipe).lines().map_while(Result::ok) {
@@ -150,7 +150,7 @@ fn lines(pipe: impl Read + Send + 'static) -> mpsc::Receiver<String> {
 }
 
 /// What comes out of a pipe, collected by a thread.
-fn keep(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
+pub(crate) fn keep(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
     let kept = Arc::new(Mutex::new(Vec::new()));
     let writer = Arc::clone(&kept);
     thread::spawn(move || {
@@ -162,6 +162,6 @@ fn keep(mut pipe: impl Read + Send + 'static) -> Arc<Mutex<Vec<u8>>> {
     kept
 }
 
-fn text(bytes: &Mutex<Vec<u8>>) -> String {
+pub(crate) fn text(bytes: &Mutex<Vec<u8>>) -> String {
     String::from_utf8_lossy(&bytes.lock().unwrap_or_else(PoisonError::into_inner)).into_owned()
 }

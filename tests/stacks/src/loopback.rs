@@ -145,6 +145,11 @@ impl Server {
         Self { address, tls, seen, connections, accepting: accepting.abort_handle() }
     }
 
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Such as `http://127.0.0.1:49152`.
     pub fn origin(&self) -> String {
         format!("{}://{}", if self.tls { "https" } else { "http" }, self.address)
