@@ -1,6 +1,8 @@
 //! Logs somebody in from a terminal: prints the URL to open, waits on a port of this machine until the browser comes back
 //! (RFC 8252), exchanges the code, and calls an API with the token.
 //!
+//! Features of tower-oauth: `client`, `loopback`, `testing`.
+//!
 //! `cargo run --example authorization_code` runs against `tower_oauth::testing::Provider`, on
 //! a port of this machine, and plays the browser too. With `-- --browser` the provider has a page with two buttons, and it waits
 //! for a browser of yours. A real provider is named by the environment:

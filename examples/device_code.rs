@@ -1,5 +1,7 @@
 //! Logs somebody in on another device (RFC 8628): shows a code, waits until it was approved, and calls an API with the token.
 //!
+//! Features of tower-oauth: `client`, `testing`.
+//!
 //! `cargo run --example device_code` runs against `tower_oauth::testing::Provider`, on a port of this
 //! machine, and plays the user too. With `-- --browser` it waits for a browser of yours. A real provider is named by the
 //! environment:

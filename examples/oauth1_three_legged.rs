@@ -1,6 +1,8 @@
 //! Gets an OAuth 1.0a access token in a terminal: asks for a request token, prints the URL to open, takes the verifier (or
 //! the URL that the browser was sent to), and gets the access token.
 //!
+//! Features of tower-oauth: `client`, `testing`.
+//!
 //! `cargo run --example oauth1_three_legged` runs against `tower_oauth::testing::Provider`, on a port of this machine, and
 //! plays the user too. A real provider is named by the environment:
 //!

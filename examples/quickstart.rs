@@ -2,6 +2,8 @@
 //! is not as it should be. Both APIs are `tower_oauth::testing::Provider`, on a port of this machine.
 //!
 //! `cargo run --example quickstart`
+//!
+//! Features of tower-oauth: `testing`.
 
 use std::time::Duration;
 

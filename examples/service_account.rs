@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example service_account`
 //!
+//! Features of tower-oauth: `client`, `jwt`, `testing`.
+//!
 //! Without anything else, both Google's token endpoint and its API are `tower_oauth::testing::Provider`, on a port of this
 //! machine. With these variables it is the real Google:
 //!

@@ -9,6 +9,7 @@
 //! | [`Untouched`] | any | nothing | nothing |
 //! | [`FromBytes`] | `Body + From<Bytes>` | forms | empty bodies, and forms that were read |
 //! | [`Buffered`] | `Body + From<Bytes>` | forms | bodies whose size is known to be within its limit |
+//! | [`Recording`] | `Body<Data = Bytes>` that can wrap another body | forms | bodies of which no more than its limit was sent: streams, too |
 //! | [`body_fn`] | `Body` | forms, through your closure | what your closure can duplicate |
 //!
 //! `Clone` on a body means nothing here: some bodies share one stream among their clones.
@@ -24,6 +25,8 @@
 //! });
 //! # let _ = policy;
 //! ```
+
+mod recording;
 
 use std::fmt;
 use std::future::Future;
@@ -42,6 +45,13 @@ use tower::BoxError;
 use crate::error::Error;
 use crate::error::ErrorKind;
 
+pub use recording::RecordedBody;
+pub use recording::Recorder;
+pub use recording::Recording;
+
+#[cfg(feature = "oauth2")]
+pub(crate) use recording::Recorded;
+
 /// Bytes of a refused response that are read, so that its connection can be used again.
 const DRAIN_LIMIT: usize = 64 * 1024;
 /// How long the rest of a refused response is waited for.
@@ -52,8 +62,8 @@ const DRAIN_TIME: Duration = Duration::from_secs(1);
     message = "the body policy `{Self}` of a tower-oauth layer cannot handle request bodies of type `{B}`",
     label = "this body is not `http_body::Body + From<Bytes> + Send + 'static`",
     note = "such bodies are what `FromBytes` (the default of `OAuth1Layer`) and `Buffered` can handle",
-    note = "for any other body, say how one is made: `.body_policy(tower_oauth::body::body_fn(…, …))`, or leave all bodies \
-            alone: `.body_policy(tower_oauth::body::Untouched)` (the default of `OAuth2Layer`)"
+    note = "for any other body, say how one is made: `.body_policy(tower_oauth::body::body_fn(…, …))`, or (tonic) \
+            `.body_policy(tower_oauth::body::Recording::new(Body::new))`, or leave all bodies alone: `.body_policy(tower_oauth::body::Untouched)` (the default of `OAuth2Layer`)"
 )]
 pub trait BodyPolicy<B>: sealed::Sealed + Clone + Send + Sync + 'static {
     /// How to read a body and make it again; `None` when bodies must not be read.
@@ -90,6 +100,8 @@ pub enum Replay<B> {
     With(B),
     /// By reading it first. Its size is known to be within the limit, in bytes.
     AfterReading(usize),
+    /// By recording it while it is sent.
+    Recording(Recorder<B>),
 }
 
 /// How to read a body and make it again.

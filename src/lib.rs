@@ -53,6 +53,7 @@
 //! | several processes that share logins | [`manual::fleet`] |
 //! | a line for each request, as in scripts | `Session` (feature `client`) |
 //! | what may be done with request bodies | [`body`] |
+//! | where the layers go in an SDK, a client, a proxy | [`manual::stacks`] |
 //! | where credentials may go | [`Origins`] |
 //! | what can go wrong | [`error`] |
 //! | testing your own service | `testing` (feature `testing`) |
@@ -77,7 +78,8 @@
 //! | `testing` | no | an in-process provider for tests, and the checks that every store passes |
 //! | `rsa` | no | `RSA-SHA1`, `RSA-SHA256`, `RSA-SHA512` for OAuth 1, by the crate `rsa` (blinded; see RUSTSEC-2023-0071) |
 //! | `aws-lc-rs` | no | `RSA-SHA256`, `RSA-SHA512` by AWS-LC, four times as fast; needs a C compiler |
-//! | `tracing` | no | events through `tracing` |
+//! | `tracing` | no | spans and events through `tracing`: [`manual::observability`] |
+//! | `metrics` | no | numbers for Prometheus and others, through the facade `metrics` |
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, missing_debug_implementations, unreachable_pub)]
@@ -114,6 +116,7 @@ pub mod token;
 mod clock;
 #[cfg(test)]
 mod defaults;
+mod observe;
 mod origin;
 mod protocol;
 mod secret;

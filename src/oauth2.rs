@@ -91,7 +91,8 @@
 //! What counts as a refusal is a [`Refusal`]: status 401, unless said otherwise. The token that was sent is dropped, if
 //! it is still the current one. Whether the request is sent once more with a new token depends on the layer's
 //! [body policy](crate::body); with the default, [`Untouched`](crate::body::Untouched), the refusal is delivered, and
-//! the next request is right. When no new token can be had, the refusal is delivered as it came.
+//! the next request is right. When no new token can be had, the refusal is delivered as it came. gRPC has refusals of its
+//! own: [`Refusal::grpc`].
 //!
 //! Who renews tokens, and how to do so by hand, is told in [`manual::refreshing`](crate::manual::refreshing).
 //!

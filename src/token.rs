@@ -80,7 +80,9 @@ mod slot;
 mod source;
 mod store;
 mod tasks;
+mod watched;
 
+pub use crate::observe::KeyNames;
 pub use crate::token_key::TokenKey;
 pub use access_scope::AccessScope;
 pub use builder::PersistFailure;

@@ -17,6 +17,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("protocol", 1),
     ("protocol::oauth1", 1),
     ("protocol::oauth2", 1),
+    ("observe", 1),
     ("token", 2),
     ("transport", 2),
     ("body", 2),

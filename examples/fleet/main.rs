@@ -6,6 +6,8 @@
 //! cargo run --release --all-features --example fleet -- --store redis --processes 8 --generations 100 --kill
 //! ```
 //!
+//! Features of tower-oauth: `client`, `file`, `postgres`, `redis`, `sqlite`, `testing`.
+//!
 //! All processes have the same login, of which there is one refresh token at a time. In each generation they need its
 //! successor at the same moment: because the token nears its end, or has ended, or was refused, or because they ask for
 //! another. One of them may spend the refresh token; two would be taken for theft, and the server would end the login. So

@@ -3,6 +3,8 @@
 //!
 //! `cargo run --example oauth1_sign --all-features -- --keys DIR`
 //!
+//! Features of tower-oauth: `rsa`.
+//!
 //! Each line of the input is an object with an `id`, which may be anything, and an `input`:
 //!
 //! ```json

@@ -6,6 +6,8 @@
 //! cargo run --release --all-features --example soak -- --keys 1000000
 //! ```
 //!
+//! Features of tower-oauth: `client`, `testing`.
+//!
 //! Each client is what an application would build: a hyper client in an [`OAuth2Layer`](tower_oauth::OAuth2Layer), and a
 //! [`TokenManager`](tower_oauth::TokenManager) that renews. Half of them have client credentials, a quarter a refresh
 //! token that rotates, and the rest are tenants of one manager. Each sends several requests at a time, replays bodies, and

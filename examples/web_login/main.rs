@@ -12,6 +12,8 @@
 //! | `GET /validate` | asks the provider what the token is worth (RFC 7662) |
 //! | `POST /logout` | revokes the login at the provider (RFC 7009), and forgets it |
 //!
+//! Features of tower-oauth: `client`, `testing`.
+//!
 //! `cargo run --example web_login` listens on http://127.0.0.1:8080 (or `PORT`), with `tower_oauth::testing::Provider` beside it.
 //! `cargo run --example web_login -- --check` plays the browser too, from login to logout, and ends. A real provider is named by
 //! the environment; register the redirect URI `http://127.0.0.1:8080/callback` there.

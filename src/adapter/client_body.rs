@@ -11,6 +11,7 @@ use http_body::Frame;
 use http_body::SizeHint;
 use http_body_util::BodyExt;
 use http_body_util::Full;
+use http_body_util::combinators::BoxBody;
 use http_body_util::combinators::UnsyncBoxBody;
 use tower::BoxError;
 
@@ -101,16 +102,16 @@ impl fmt::Debug for RequestBody {
     }
 }
 
-/// The body of a response from [`Client`](super::Client).
-pub struct ResponseBody(UnsyncBoxBody<Bytes, BoxError>);
+/// The body of a response from [`Client`](super::Client). It is `Sync`, because octocrab wants that.
+pub struct ResponseBody(BoxBody<Bytes, BoxError>);
 
 impl ResponseBody {
     pub(super) fn new<B>(body: B) -> Self
     where
-        B: Body<Data = Bytes> + Send + 'static,
+        B: Body<Data = Bytes> + Send + Sync + 'static,
         B::Error: Into<BoxError>,
     {
-        Self(body.map_err(Into::into).boxed_unsync())
+        Self(body.map_err(Into::into).boxed())
     }
 }
 

@@ -25,6 +25,7 @@ use crate::oauth1::Signer;
 use crate::oauth1::signers::Prepared;
 use crate::oauth1::signers::Signers;
 use crate::oauth1::skew::Skew;
+use crate::observe::Signatures;
 use crate::origin::Admission;
 use crate::origin::Guard;
 use crate::origin::Origin;
@@ -64,6 +65,8 @@ pub(super) struct Shared {
     /// The clocks of servers; none when they are not to be learned.
     pub(super) skew: Option<Arc<Skew>>,
     who: Who,
+    /// Counted for those who watch.
+    pub(super) signatures: Signatures,
     guard: Guard,
     keep_existing: bool,
 }
@@ -121,6 +124,7 @@ impl OAuth1Layer {
             form_limit: 1024 * 1024,
             skew: Some(Arc::default()),
             who,
+            signatures: Signatures::default(),
             guard: Guard::new(origins),
             keep_existing: false,
         };

@@ -22,6 +22,7 @@ use crate::oauth1::layer::Shared;
 use crate::oauth1::signers::Prepared;
 use crate::oauth1::skew::Stamp;
 use crate::oauth1::view::View;
+use crate::observe;
 use crate::origin::Admission;
 use crate::origin::Origin;
 
@@ -165,13 +166,16 @@ where
             Ok(Admission::Relative(origin)) => Some(origin.clone()),
             Ok(Admission::Foreign) | Err(_) => return None,
         };
-        Some(Box::pin(async move {
+        let retry = observe::retry("clock_corrected");
+        let span = retry.span().clone();
+        retry.sent();
+        Some(Box::pin(span.around(async move {
             poll_fn(|context| service.poll_ready(context)).await.map_err(Into::into)?;
             let Signed { request, stamp, .. } = sign(&shared, &prepared, head, body, stand_in.as_ref())?;
             // Not a third time.
             let watch = Watch { shared, prepared, stamp, again: None };
             Ok(Sent { future: service.call(request), watch })
-        }))
+        })))
     }
 }
 
@@ -181,6 +185,9 @@ impl<F> Watch<F> {
         let Self { shared, prepared, stamp, again } = self;
         let status = response.status();
         let problem = OAuthProblem::from_headers(response.headers());
+        if status == StatusCode::UNAUTHORIZED || problem.is_some() {
+            observe::refused(status.as_u16());
+        }
         if status == StatusCode::UNAUTHORIZED && problem.as_ref().is_some_and(OAuthProblem::is_token_refused)
         {
             shared.forget_refused(&prepared);
@@ -251,5 +258,7 @@ fn instruct(
         Some(stamp) => signer.instruct_at(view, body, stand_in, stamp.seconds)?,
         None => signer.instruct(view, body, stand_in)?,
     };
+    let (method, placement) = signer.manner();
+    shared.signatures.signed(method, placement.as_str());
     Ok((instruction, stamp))
 }

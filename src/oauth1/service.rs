@@ -125,7 +125,7 @@ impl<S, P> OAuth1<S, P> {
             return Ok(Reading::Leave(None));
         }
         Ok(match self.policy.replay(request.body()) {
-            Replay::Never => Reading::Leave(None),
+            Replay::Never | Replay::Recording(_) => Reading::Leave(None),
             Replay::With(body) => Reading::Leave(Some(body)),
             Replay::AfterReading(limit) => match self.policy.rebuild() {
                 Some(rebuild) => Reading::Read(limit, rebuild),

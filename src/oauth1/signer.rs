@@ -350,6 +350,11 @@ impl Signer {
         self.settings.method.needs_secure_channel()
     }
 
+    /// The name of the signature method, and where the signature goes.
+    pub(super) fn manner(&self) -> (&str, Placement) {
+        (self.settings.method.name(), self.settings.placement)
+    }
+
     /// The clock of the timestamps.
     pub(super) fn shared_clock(&self) -> &SharedClock {
         &self.settings.clock

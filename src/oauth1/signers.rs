@@ -16,6 +16,7 @@ use crate::oauth1::BoxCredentialSource;
 use crate::oauth1::CredentialSource;
 use crate::oauth1::Signer;
 use crate::oauth1::recent::Recent;
+use crate::observe::CredentialLookup;
 use crate::token_key::TokenKey;
 
 /// Keys whose signers are kept, unless the layer says otherwise.
@@ -93,7 +94,10 @@ impl Signers {
         if let Some(outcome) = waiting.lookup.outcome.get() {
             return outcome.clone();
         }
-        let outcome = match self.source.credentials(key).await {
+        let asking = CredentialLookup::start();
+        let found = asking.span().around(self.source.credentials(key)).await;
+        asking.end(found.as_ref().err());
+        let outcome = match found {
             Ok(credentials) => {
                 let signer = self.template.clone().credentials(credentials);
                 Ok(Arc::new(Prepared { key: Some(key.clone()), signer }))

@@ -30,6 +30,7 @@ use http::header::DATE;
 
 use crate::clock::SharedClock;
 use crate::oauth1::OAuthProblem;
+use crate::observe;
 use crate::origin::Origin;
 use crate::token_key::hash_of;
 
@@ -162,13 +163,7 @@ impl Skew {
             Some(hint) => {
                 *last_serial += 1;
                 let serial = *last_serial;
-                #[cfg(feature = "tracing")]
-                tracing::warn!(
-                    target: "tower_oauth",
-                    timestamp = stamp.seconds,
-                    server = hint.as_secs(),
-                    "a server's clock is not ours; requests to it are signed by its time"
-                );
+                observe::clock_learned(stamp.seconds, hint.as_secs());
                 server.time = Some(Time { server: hint, at: now, serial, is_proven: is_named });
             }
             None => match server.time {

@@ -60,8 +60,14 @@ impl Refusal {
         Self(Kind::InvalidToken)
     }
 
-    /// Status 401, or gRPC's `UNAUTHENTICATED` in the headers (`grpc-status: 16`), as servers send it when they refuse a
-    /// call before it begins. A status that comes in the trailers, after messages, is not seen.
+    /// Status 401, or gRPC's `UNAUTHENTICATED` in the head of the response: status 200 with `grpc-status: 16`, which gRPC calls
+    /// Trailers-Only. That is how servers and gateways refuse a call before it begins.
+    ///
+    /// A status in the trailers, after a head that says nothing, is not seen, because the layer leaves responses' bodies
+    /// alone. The caller sees it, and can say so with [`TokenManager::invalidate`](crate::TokenManager::invalidate).
+    ///
+    /// For a refused call to be sent again, its body has to be [recorded](crate::body::Recording); there is no
+    /// telling one message from a stream beforehand.
     pub fn grpc() -> Self {
         Self(Kind::Grpc)
     }

@@ -13,6 +13,8 @@ use tower::Service;
 use crate::body::BodyPolicy;
 use crate::body::DrainPolicy;
 use crate::body::Rebuild;
+use crate::body::Recorded;
+use crate::body::Recorder;
 use crate::body::Replay;
 use crate::error::Error;
 use crate::error::ErrorKind;
@@ -20,6 +22,7 @@ use crate::oauth2::insufficiency::Insufficiency;
 use crate::oauth2::layer::Shared;
 use crate::oauth2::layer::Wanted;
 use crate::oauth2::placement::check_form;
+use crate::observe::Retry;
 use crate::token::Identity;
 use crate::token::Published;
 
@@ -52,7 +55,9 @@ pub(super) struct Again<S, B> {
 /// What is done with a body before it is sent.
 pub(super) enum Reading<B> {
     /// It is left alone. With a second one, the request can be sent again.
-    Leave(Option<B>),
+    Leave(Option<Body<B>>),
+    /// It is recorded while it is sent, so that it can be sent again.
+    Record(Recorder<B>),
     /// It is read, within this limit in bytes, so that it can be sent again.
     Whole(usize, Rebuild<B>),
     /// It is a form, which is read within this limit, and gets the token.
@@ -60,8 +65,10 @@ pub(super) enum Reading<B> {
 }
 
 /// A body that is ready to be sent.
-enum Body<B> {
+pub(super) enum Body<B> {
     Whole(B),
+    /// What was recorded of one that was sent.
+    Recorded(Recorded<B>),
     /// A form that gets the token.
     Form(Bytes, Rebuild<B>),
 }
@@ -86,15 +93,32 @@ impl<B> Reading<B> {
         }
         Ok(match policy.replay(request.body()) {
             Replay::Never => Self::Leave(None),
-            Replay::With(second) => Self::Leave(Some(second)),
+            Replay::With(second) => Self::Leave(Some(Body::Whole(second))),
             Replay::AfterReading(limit) => Self::Whole(limit, rebuild(policy)?),
+            Replay::Recording(recorder) => Self::Record(recorder),
         })
+    }
+
+    /// The same for a request whose body is recorded from now on, if that is to be.
+    pub(super) fn begin(self, request: Request<B>) -> (Self, Request<B>) {
+        let Self::Record(recorder) = self else { return (self, request) };
+        let (head, body) = request.into_parts();
+        let (body, recorded) = recorder.record(body);
+        (Self::Leave(Some(Body::Recorded(recorded))), Request::from_parts(head, body))
     }
 }
 
 impl<S, B> Again<S, B> {
+    /// The same, if its body can still be had.
+    fn ready(mut self) -> Option<Self> {
+        if let Body::Recorded(recorded) = self.body {
+            self.body = Body::Whole(recorded.again()?);
+        }
+        Some(self)
+    }
+
     /// Of `first`, which has no token yet, with another body.
-    pub(super) fn new<A>(service: S, first: &Request<A>, body: B) -> Box<Self> {
+    pub(super) fn new<A>(service: S, first: &Request<A>, body: Body<B>) -> Box<Self> {
         let mut copy = Request::new(());
         *copy.method_mut() = first.method().clone();
         *copy.uri_mut() = first.uri().clone();
@@ -102,7 +126,7 @@ impl<S, B> Again<S, B> {
         *copy.headers_mut() = first.headers().clone();
         *copy.extensions_mut() = first.extensions().clone();
         let (head, ()) = copy.into_parts();
-        Box::new(Self { service, head, body: Body::Whole(body) })
+        Box::new(Self { service, head, body })
     }
 }
 
@@ -114,6 +138,7 @@ impl Sent {
             self.shared.manager.current(identity, |published| published.token.access_token().clone())
         });
         if self.shared.refusal.matches(response, lack.is_some()) {
+            self.shared.manager.telemetry().refused(response.status().as_u16());
             if let Some(identity) = &self.identity {
                 self.shared.manager.refused(identity, self.serial);
                 return Verdict::Refused;
@@ -133,7 +158,26 @@ impl Sent {
 
     /// Gets another token and sends the request with it, once. Where there is no other token, `refusal` is delivered.
     pub(super) async fn send_again<S, B, R, P>(
+        self,
+        again: Again<S, B>,
+        refusal: Response<R>,
+        policy: P,
+    ) -> Result<Response<R>, BoxError>
+    where
+        S: Service<Request<B>, Response = Response<R>>,
+        S::Error: Into<BoxError>,
+        P: DrainPolicy<R>,
+    {
+        // Nobody has to wait for a token that could not be used.
+        let Some(again) = again.ready() else { return Ok(refusal) };
+        let retry = self.shared.manager.telemetry().retry();
+        let span = retry.span().clone();
+        span.around(self.send_for(retry, again, refusal, policy)).await
+    }
+
+    async fn send_for<S, B, R, P>(
         mut self,
+        retry: Retry,
         again: Again<S, B>,
         refusal: Response<R>,
         policy: P,
@@ -145,8 +189,10 @@ impl Sent {
     {
         let Some(identity) = &self.identity else { return Ok(refusal) };
         let Ok(published) = self.shared.manager.acquire(identity).await else {
+            retry.without_token();
             return Ok(refusal);
         };
+        retry.sent();
         policy.drain(refusal.into_body()).await;
         let Again { mut service, head, body } = again;
         poll_fn(|context| service.poll_ready(context)).await.map_err(Into::into)?;
@@ -204,7 +250,11 @@ async fn read<B, P: BodyPolicy<B>>(
     reading: Reading<B>,
 ) -> Result<(Body<B>, Option<Body<B>>), Error> {
     match reading {
-        Reading::Leave(second) => Ok((Body::Whole(body), second.map(Body::Whole))),
+        Reading::Leave(second) => Ok((Body::Whole(body), second)),
+        Reading::Record(recorder) => {
+            let (body, recorded) = recorder.record(body);
+            Ok((Body::Whole(body), Some(Body::Recorded(recorded))))
+        }
         Reading::Whole(limit, rebuild) => {
             let bytes = rebuild.read(body, limit).await?;
             let second = rebuild.make(bytes.clone());
@@ -236,6 +286,8 @@ fn complete<B>(
         }
         (Body::Form(form, rebuild), None) => rebuild.make(form),
         (Body::Whole(body), _) => body,
+        // Made ready before the request is completed.
+        (Body::Recorded(recorded), _) => recorded.again().ok_or_else(|| Error::new(ErrorKind::BodyFailed))?,
     };
     Ok(Request::from_parts(head, body))
 }

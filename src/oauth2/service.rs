@@ -91,6 +91,9 @@ where
             Ok(reading) => reading,
             Err(error) => return ResponseFuture::failed(error),
         };
+        if matches!(reading, Reading::Record(_)) {
+            (reading, request) = reading.begin(request);
+        }
         if let Reading::Leave(second) = &mut reading {
             let attached = match &wanted {
                 Wanted::Given(given) => Some((shared.attach(&mut request, given.published()), 0, None)),

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use crate::clock::Clock;
 use crate::clock::SharedClock;
+use crate::observe::KeyNames;
+use crate::observe::Telemetry;
 use crate::token::BoxTokenSource;
 use crate::token::BoxTokenStore;
 use crate::token::Event;
@@ -21,6 +23,7 @@ use crate::token::memory::MemoryStore;
 use crate::token::revocation::BoxTokenRevocation;
 use crate::token::sealed::RefuseSealed;
 use crate::token::settings::Settings;
+use crate::token::watched::watched;
 
 /// Builds a [`TokenManager`]. Everything but the source and the store has a default:
 ///
@@ -43,6 +46,8 @@ use crate::token::settings::Settings;
 /// | [`lease_ttl`](Self::lease_ttl) | 60 s, at most half of the reuse window (but at least 5 s) | how long a lease lasts unless it is renewed |
 /// | [`revocation`](Self::revocation) | none | who ends grants at the server |
 /// | [`max_keys`](Self::max_keys) | 10 000 | keys in memory; those that nobody uses leave first |
+/// | [`name`](Self::name) | `default` | of this manager, in what is logged and measured |
+/// | [`log_keys`](Self::log_keys) | [`KeyNames::Hidden`] | what is logged of keys |
 /// | [`clock`](Self::clock) | the system's | |
 /// | [`chance`](Self::chance) | the thread's random numbers | |
 pub struct TokenManagerBuilder {
@@ -55,6 +60,8 @@ pub struct TokenManagerBuilder {
     persist_failure: PersistFailure,
     revocation: Option<BoxTokenRevocation>,
     observer: Observer,
+    name: Option<Box<str>>,
+    key_names: KeyNames,
 }
 
 /// The shortest lease that is taken for a short reuse window.
@@ -83,6 +90,8 @@ impl TokenManagerBuilder {
             persist_failure: PersistFailure::default(),
             revocation: None,
             observer: Observer::default(),
+            name: None,
+            key_names: KeyNames::default(),
         }
     }
 
@@ -232,6 +241,19 @@ impl TokenManagerBuilder {
         self
     }
 
+    /// The name of this manager in spans, events and metrics, which tells it from others of the program: that of the
+    /// provider, for example. It is a label of metrics, so it must not be personal, and there should be few.
+    pub fn name(mut self, name: impl Into<Box<str>>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// What spans and events say of keys, which may be personal. Metrics say nothing of them in any case.
+    pub fn log_keys(mut self, key_names: KeyNames) -> Self {
+        self.key_names = key_names;
+        self
+    }
+
     /// Breaks the manager, to see whether tests notice.
     #[cfg(test)]
     pub(super) fn flaw(mut self, flaw: Option<Flaw>) -> Self {
@@ -248,7 +270,8 @@ impl TokenManagerBuilder {
         }
         settings.lease_ttl = self.lease_ttl.unwrap_or(settings.lease_ttl);
         let bounded = || BoxTokenStore::new(MemoryStore::bounded(settings.max_keys));
-        let store = self.store.unwrap_or_else(bounded);
+        let telemetry = Telemetry::new(self.name.as_deref(), self.key_names);
+        let store = watched(self.store.unwrap_or_else(bounded), &telemetry);
         TokenManager::new(Parts {
             source: self.source,
             store,
@@ -257,6 +280,7 @@ impl TokenManagerBuilder {
             persist_failure: self.persist_failure,
             revocation: self.revocation,
             observer: self.observer,
+            telemetry,
         })
     }
 }

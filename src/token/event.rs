@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::Error;
+use crate::observe::Telemetry;
 use crate::token::AccessScope;
 use crate::token::Reason;
 use crate::token::TokenKey;
@@ -150,9 +151,7 @@ impl Observer {
         Self(Some(Arc::new(observer)))
     }
 
-    /// Logs the event, and hands it on.
     pub(super) fn tell(&self, event: &Event) {
-        event.log();
         if let Some(observer) = &self.0 {
             // One that panics must not take a token with it, nor those who wait for one.
             let _ = catch_unwind(AssertUnwindSafe(|| observer(event)));
@@ -161,36 +160,21 @@ impl Observer {
 }
 
 impl Event {
-    /// Writes the event to the log, where the feature `tracing` is on. Keys may be personal and are left out.
-    #[cfg(feature = "tracing")]
-    fn log(&self) {
+    /// Says the same to those who watch with `tracing` and `metrics`.
+    pub(super) fn observe(&self, telemetry: &Telemetry) {
         match self {
-            Self::Refreshed { reason, elapsed, .. } => {
-                tracing::debug!(target: "tower_oauth", reason = reason.as_str(), ?elapsed, "token refreshed");
+            Self::Refreshed { key, reason, elapsed, .. } => {
+                telemetry.refreshed(key, reason.as_str(), *elapsed);
             }
-            Self::Adopted { reason, elapsed, .. } => {
-                tracing::debug!(target: "tower_oauth", reason = reason.as_str(), ?elapsed, "token found in the store");
+            Self::Adopted { key, reason, elapsed, .. } => telemetry.adopted(key, reason.as_str(), *elapsed),
+            Self::RefreshFailed { key, reason, error, elapsed, .. } => {
+                telemetry.refresh_failed(key, reason.as_str(), error, *elapsed);
             }
-            Self::RefreshFailed { reason, error, elapsed, .. } => {
-                tracing::warn!(target: "tower_oauth", reason = reason.as_str(), %error, ?elapsed, "token refresh failed");
-            }
-            Self::Died { error, .. } => {
-                tracing::error!(target: "tower_oauth", %error, "a grant has ended; somebody has to log in again");
-            }
-            Self::PersistFailed { error, .. } => {
-                tracing::error!(target: "tower_oauth", %error, "a new token could not be stored and is kept in memory");
-            }
-            Self::PersistedLate { .. } => {
-                tracing::info!(target: "tower_oauth", "a token that could not be stored before is stored now");
-            }
-            Self::LoggedIn { .. } => tracing::info!(target: "tower_oauth", "a login was stored"),
-            Self::Forgotten { revoked, .. } => {
-                tracing::info!(target: "tower_oauth", revoked, "a grant was forgotten");
-            }
+            Self::Died { key, error } => telemetry.died(key, error),
+            Self::PersistFailed { key, error } => telemetry.persist_failed(key, error),
+            Self::PersistedLate { key } => telemetry.persisted_late(key),
+            Self::LoggedIn { key } => telemetry.logged_in(key),
+            Self::Forgotten { key, revoked } => telemetry.forgotten(key, *revoked),
         }
     }
-
-    #[cfg(not(feature = "tracing"))]
-    #[allow(clippy::unused_self, reason = "the other half of the switch uses it")]
-    fn log(&self) {}
 }

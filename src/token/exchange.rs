@@ -115,6 +115,7 @@ async fn present(
         let Some(pause) = pause.filter(|_| may_present(shared, entry, record).is_ok()) else {
             return Err(error);
         };
+        shared.telemetry.exchange_again(&error, pause);
         sleep(pause).await;
         // The machine may have been suspended meanwhile.
         if may_present(shared, entry, record).is_err() {
@@ -159,7 +160,10 @@ async fn ask(
             Err(error) => error,
         };
         match pause_before_another(shared, &error, started, &mut attempt) {
-            Some(pause) => sleep(pause).await,
+            Some(pause) => {
+                shared.telemetry.exchange_again(&error, pause);
+                sleep(pause).await;
+            }
             None => return Err(error),
         }
     }
@@ -173,8 +177,11 @@ async fn ask_once(
 ) -> Result<Token, Error> {
     let started = shared.clock.now();
     let request = SourceRequest::new(entry.key.clone(), entry.scope.clone(), record.map(Arc::new), reason);
-    let token = within_deadline(shared, "the exchange", shared.source.token(request)).await??;
-    Ok(token.stamped(started))
+    let exchange = shared.telemetry.exchange(&entry.key);
+    let asking = within_deadline(shared, "the exchange", shared.source.token(request));
+    let result = exchange.span().around(asking).await.and_then(|result| result);
+    exchange.end(result.as_ref().err());
+    Ok(result?.stamped(started))
 }
 
 /// How long to wait before the source is asked once more; `None` when it is not.

@@ -13,6 +13,8 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::observe::Link;
+use crate::observe::Refresh;
 use crate::secret::Secret;
 use crate::token::Event;
 use crate::token::Published;
@@ -53,6 +55,8 @@ tokio::task_local! {
 pub(super) struct Flight {
     outcome: OnceLock<Result<(), Error>>,
     landed: Notify,
+    /// The span of the refresh.
+    pub(super) link: Link,
     /// For a manager that is broken on purpose.
     #[cfg(test)]
     pub(super) task: OnceLock<tokio::task::AbortHandle>,
@@ -81,6 +85,7 @@ impl Flight {
     /// Sends those who wait to look again, or gives them the error; only the first call counts.
     pub(super) fn land(&self, outcome: Result<(), Error>) {
         let _ = self.outcome.set(outcome);
+        self.link.cut();
         self.landed.notify_waiters();
     }
 }
@@ -136,16 +141,19 @@ pub(super) struct Landing {
     reason: Reason,
     started: Instant,
     landed: bool,
+    /// Told at the end, also of those that do not land.
+    refresh: Refresh,
 }
 
 impl Landing {
-    pub(super) fn new(shared: Arc<Shared>, entry: Arc<Entry>, reason: Reason) -> Self {
-        Self { shared, entry, reason, started: Instant::now(), landed: false }
+    pub(super) fn new(shared: Arc<Shared>, entry: Arc<Entry>, reason: Reason, refresh: Refresh) -> Self {
+        Self { shared, entry, reason, started: Instant::now(), landed: false, refresh }
     }
 
     /// Ends the flight before it began.
     pub(super) fn abandon(mut self, error: Error) -> Error {
         self.landed = true;
+        self.refresh.fail("not_begun", &error);
         self.fail(&error);
         error
     }
@@ -156,6 +164,7 @@ impl Landing {
         let (reason, elapsed) = (self.reason, self.started.elapsed());
         match outcome {
             Ok(Obtained { published, exchanged }) => {
+                self.refresh.succeed(if exchanged { "refreshed" } else { "adopted" });
                 let flight = self.entry.change(|state| {
                     state.slot.succeed(Arc::new(published));
                     state.flight.take()
@@ -170,7 +179,9 @@ impl Landing {
             }
             Err(Failure { error, died }) => {
                 // That nobody has renewed a token by hand yet is no failure.
-                if self.fail(&error) && error.kind() != ErrorKind::TokenExpired {
+                let matters = self.fail(&error) && error.kind() != ErrorKind::TokenExpired;
+                self.refresh.fail(if matters { "failed" } else { "needless" }, &error);
+                if matters {
                     let failed = error.clone();
                     let owner = key.clone();
                     self.shared.tell(Event::RefreshFailed { key, scope, reason, error, elapsed });

@@ -6,12 +6,14 @@ use std::sync::Weak;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use tokio::time::timeout;
 
 use crate::clock::SharedClock;
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::observe::Telemetry;
 use crate::token::AccessScope;
 use crate::token::BoxTokenSource;
 use crate::token::BoxTokenStore;
@@ -63,6 +65,7 @@ pub(super) struct Shared {
     pub(super) settings: Settings,
     pub(super) persist_failure: PersistFailure,
     pub(super) revocation: Option<BoxTokenRevocation>,
+    pub(super) telemetry: Telemetry,
     observer: Observer,
     pub(super) tasks: Tasks,
     keyed: Keyed,
@@ -79,6 +82,7 @@ pub(super) struct Parts {
     pub(super) persist_failure: PersistFailure,
     pub(super) revocation: Option<BoxTokenRevocation>,
     pub(super) observer: Observer,
+    pub(super) telemetry: Telemetry,
 }
 
 /// The token of one key and scope, as a layer holds on to it.
@@ -277,7 +281,8 @@ impl TokenManager {
 /// What the layers use.
 impl TokenManager {
     pub(super) fn new(parts: Parts) -> Self {
-        let Parts { source, store, clock, settings, persist_failure, revocation, observer } = parts;
+        let Parts { source, store, clock, settings, persist_failure, revocation, observer, telemetry } =
+            parts;
         let keyed = Keyed::new(settings.max_keys);
         let alive = Arc::new(Alive);
         let shared = Shared {
@@ -287,6 +292,7 @@ impl TokenManager {
             settings,
             persist_failure,
             revocation,
+            telemetry,
             observer,
             tasks: Tasks::default(),
             keyed,
@@ -304,7 +310,12 @@ impl TokenManager {
     /// The token that can be sent right now, without a lock, a wait or an allocation. When its successor is wanted, one
     /// of the callers starts to get it on the way.
     pub(crate) fn current<T>(&self, identity: &Identity, take: impl FnOnce(&Published) -> T) -> Option<T> {
-        match identity.0.find(self.0.clock.now()) {
+        let now = self.0.clock.now();
+        let take = |published: &Published| {
+            self.served(&identity.0, published, now);
+            take(published)
+        };
+        match identity.0.find(now) {
             Found::Token(served) => served.as_deref().map(take),
             Found::TokenAndLook(served) => {
                 // The token at hand is good, so whatever comes of this is not the caller's concern.
@@ -317,12 +328,25 @@ impl TokenManager {
 
     /// The current token; waits for one when there is none.
     pub(crate) async fn acquire(&self, identity: &Identity) -> Result<Arc<Published>, Error> {
-        self.acquire_from(&identity.0, false).await
+        let published = self.acquire_from(&identity.0, false).await?;
+        self.served(&identity.0, &published, self.0.clock.now());
+        Ok(published)
     }
 
     /// A token other than the current one.
     pub(crate) async fn acquire_another(&self, identity: &Identity) -> Result<Arc<Published>, Error> {
-        self.acquire_from(&identity.0, true).await
+        let published = self.acquire_from(&identity.0, true).await?;
+        self.served(&identity.0, &published, self.0.clock.now());
+        Ok(published)
+    }
+
+    /// What tells of the manager's doings.
+    pub(crate) fn telemetry(&self) -> &Telemetry {
+        &self.0.telemetry
+    }
+
+    fn served(&self, entry: &Entry, published: &Published, now: SystemTime) {
+        self.0.telemetry.served(&entry.key, published.token.obtained_at(), now);
     }
 
     /// A server refused the token with this serial number.
@@ -341,6 +365,9 @@ impl TokenManager {
         };
         #[cfg(test)]
         let _tie = explorer::Tie::new(&self.0, &flight);
+        // The flight may be on another thread's runtime, and waiting needs a timer here.
+        tasks::runtime()?;
+        let watch = self.0.telemetry.wait(&entry.key, &flight.link);
         let wait = async {
             for _ in 0..FLIGHTS {
                 flight.wait().await?;
@@ -353,12 +380,12 @@ impl TokenManager {
             Err(Error::new(ErrorKind::UnusableResponse)
                 .detail("each new token ended before it could be used"))
         };
-        // The flight may be on another thread's runtime, and waiting needs a timer here.
-        tasks::runtime()?;
         let wait_timeout = self.0.settings.wait_timeout;
-        timeout(wait_timeout, wait).await.unwrap_or_else(|_| {
+        let outcome = watch.span().around(timeout(wait_timeout, wait)).await.unwrap_or_else(|_| {
             Err(Error::new(ErrorKind::WaitTimeout).detail(format!("a request waits for {wait_timeout:?}")))
-        })
+        });
+        watch.end(outcome.as_ref().err());
+        outcome
     }
 
     /// Asks the slot.
@@ -392,10 +419,13 @@ impl TokenManager {
         };
         // Held before the task exists: the flight may have landed by the time `spawn` returns.
         let flight = entry.change(|state| state.flight.get_or_insert_default().clone());
-        let landing = Landing::new(Arc::clone(&self.0), Arc::clone(entry), reason);
+        let refresh = self.0.telemetry.refresh(&entry.key, reason.as_str());
+        let span = refresh.span().clone();
+        flight.link.tie(&span);
+        let landing = Landing::new(Arc::clone(&self.0), Arc::clone(entry), reason, refresh);
         let spawned = match self.0.tasks.closed() {
             Some(error) => Err(landing.abandon(error)),
-            None => self.0.tasks.spawn(flight::run(landing, delay)),
+            None => self.0.tasks.spawn(span.around(flight::run(landing, delay))),
         };
         #[cfg(test)]
         if let Ok(task) = &spawned {
@@ -422,6 +452,7 @@ impl Shared {
     }
 
     pub(super) fn tell(&self, event: Event) {
+        event.observe(&self.telemetry);
         self.observer.tell(&event);
     }
 }
@@ -430,6 +461,7 @@ impl fmt::Debug for TokenManager {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter
             .debug_struct("TokenManager")
+            .field("name", &self.0.telemetry.name())
             .field("source", &self.0.source)
             .field("store", &self.0.store)
             .field("keys", &self.0.keyed.len())

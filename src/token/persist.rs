@@ -9,6 +9,7 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::observe::Kept;
 use crate::token::AccessScope;
 use crate::token::Event;
 use crate::token::PersistFailure;
@@ -37,6 +38,9 @@ pub(super) struct Draft {
     token: Token,
     change: Change,
     record: Record,
+    /// Of the copies that are kept because the store did not take them.
+    #[allow(dead_code, reason = "held, and counted")]
+    kept: Option<Arc<Kept>>,
 }
 
 /// What a new token does to the record.
@@ -64,7 +68,7 @@ pub(super) enum Persisted {
 impl Draft {
     pub(super) fn new(basis: Basis, scope: AccessScope, token: Token, change: Change) -> Self {
         let record = change.made_to(basis.record.as_ref(), &scope, &token);
-        Self { basis, scope, token, change, record }
+        Self { basis, scope, token, change, record, kept: None }
     }
 
     /// Of the record that is to be stored.
@@ -112,6 +116,7 @@ impl Change {
 
 /// Keeps a draft in memory unless it was stored: also when the task that stores it panics, or ends with its runtime.
 struct Held<'a> {
+    shared: &'a Shared,
     entry: &'a Entry,
     draft: Draft,
     stored: bool,
@@ -120,7 +125,8 @@ struct Held<'a> {
 impl Drop for Held<'_> {
     fn drop(&mut self) {
         if !self.stored {
-            *self.entry.grant.unpersisted() = Some(self.draft.clone());
+            let kept = Some(Arc::new(self.shared.telemetry.kept_in_memory()));
+            *self.entry.grant.unpersisted() = Some(Draft { kept, ..self.draft.clone() });
         }
     }
 }
@@ -198,7 +204,7 @@ pub(super) async fn persist(
     draft: Draft,
 ) -> Result<Persisted, Error> {
     let started = Instant::now();
-    let mut held = Held { entry, draft, stored: false };
+    let mut held = Held { shared, entry, draft, stored: false };
     let mut attempt = 0;
     let error = loop {
         let error = match store(shared, entry, &mut held.draft).await {

@@ -6,6 +6,7 @@ use http_body_util::StreamBody;
 use http_body_util::combinators::UnsyncBoxBody;
 use tower_oauth::body::Buffered;
 use tower_oauth::body::FromBytes;
+use tower_oauth::body::Recording;
 use tower_oauth::body::body_fn;
 
 /// A service that refuses the first request, and answers with the body of the others.
@@ -108,6 +109,91 @@ async fn a_body_without_from_bytes_passes_a_layer_that_leaves_it_alone() {
     let request = Request::post("https://api.test/").body(body).unwrap();
     let response = tower::Layer::layer(&layer, echo()).oneshot(request).await;
     assert_eq!(answer(response).await.0, 401);
+}
+
+type Unsync = UnsyncBoxBody<Bytes, BoxError>;
+
+/// A body of unknown length without `From<Bytes>`, made of these pieces.
+fn unsync(pieces: Vec<Result<http_body::Frame<Bytes>, BoxError>>) -> Request<Unsync> {
+    let body = StreamBody::new(futures_util::stream::iter(pieces)).boxed_unsync();
+    Request::post("https://api.test/").body(body).unwrap()
+}
+
+fn recording() -> Recording<Unsync> {
+    Recording::new(Unsync::new)
+}
+
+#[tokio::test]
+async fn a_recorded_stream_is_sent_again_cold_and_warm() {
+    for is_warm in [false, true] {
+        let (layer, made) = counting_layer();
+        if is_warm {
+            layer.manager().token(&tower_oauth::TokenKey::default()).await.unwrap();
+        }
+        let service = tower::Layer::layer(&layer.body_policy(recording()), echo());
+        let response = service.oneshot(unsync(vec![piece("one "), piece("two")])).await;
+        assert_eq!(answer(response).await, (200, Bytes::from("one two")));
+        assert_eq!(made.load(Ordering::SeqCst), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_recorded_stream_that_was_refused_in_its_middle_goes_on() {
+    let (sender, receiver) = open_stream();
+    let (layer, _) = counting_layer();
+    let calls = Arc::new(AtomicUsize::new(0));
+    let inner = tower::service_fn(move |request: Request<Unsync>| {
+        let is_first = calls.fetch_add(1, Ordering::SeqCst) == 0;
+        let sender = sender.clone();
+        async move {
+            let mut body = request.into_body();
+            // As over a connection: the answer comes while the stream is still open.
+            let mut seen = body.frame().await.unwrap().unwrap().into_data().unwrap().to_vec();
+            if is_first {
+                return Ok::<_, BoxError>(status(401));
+            }
+            sender.send("two").unwrap();
+            drop(sender);
+            seen.extend(body.frame().await.unwrap().unwrap().into_data().unwrap());
+            Ok(Response::new(Body::from(seen)))
+        }
+    });
+    let stream = futures_util::stream::unfold(receiver, |mut receiver| async move {
+        receiver.recv().await.map(|text| (piece(text), receiver))
+    });
+    let request = Request::post("https://api.test/").body(StreamBody::new(stream).boxed_unsync()).unwrap();
+    let response = tower::Layer::layer(&layer.body_policy(recording()), inner).oneshot(request).await;
+    assert_eq!(answer(response).await, (200, Bytes::from("one two")));
+}
+
+/// A stream in which the first piece is already, and which stays open.
+fn open_stream()
+-> (tokio::sync::mpsc::UnboundedSender<&'static str>, tokio::sync::mpsc::UnboundedReceiver<&'static str>) {
+    let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    sender.send("one ").unwrap();
+    (sender, receiver)
+}
+
+#[tokio::test]
+async fn a_recorded_stream_beyond_the_limit_is_delivered_with_its_refusal() {
+    let (layer, made) = counting_layer();
+    let service = tower::Layer::layer(&layer.body_policy(recording().limit(6)), echo());
+    let response = service.clone().oneshot(unsync(vec![piece("one "), piece("two")])).await;
+    assert_eq!(answer(response).await, (401, Bytes::from("one two")));
+    let response = service.oneshot(unsync(vec![piece("one "), piece("two")])).await;
+    assert_eq!(answer(response).await.0, 200);
+    assert_eq!(made.load(Ordering::SeqCst), 2);
+}
+
+#[tokio::test]
+async fn recording_can_put_a_token_into_a_form_without_from_bytes() {
+    let (layer, _) = counting_layer();
+    let layer = layer.placement(tower_oauth::oauth2::Placement::form());
+    let service = tower::Layer::layer(&layer.body_policy(recording()), echo());
+    let mut request = unsync(vec![piece("a=1")]);
+    let form = http::HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert(http::header::CONTENT_TYPE, form);
+    assert_eq!(answer(service.oneshot(request).await).await, (200, Bytes::from("a=1&access_token=token-2")));
 }
 
 /// A body that says how long it is, and then fails or brings trailers.

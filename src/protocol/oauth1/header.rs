@@ -24,6 +24,15 @@ pub enum Placement {
 }
 
 impl Placement {
+    /// A stable name in snake case.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Self::Form => "form",
+            Self::Header => "header",
+            Self::Query => "query",
+        }
+    }
+
     /// The text in which `parameters` and the signature travel.
     pub(crate) fn template(self, parameters: &[&ProtocolParameter], realm: Option<&str>) -> Template {
         match self {
