@@ -36,7 +36,7 @@ async fn main() -> Result<(), BoxError> {
     let mut terminal = std::io::stdout();
     if var("OAUTH2_CLIENT_ID").is_ok() {
         let flow = flow_of_environment(&http).await?;
-        let mut receiver = Receiver::builder();
+        let mut receiver = Receiver::builder().application("the example");
         if let Ok(port) = var("OAUTH2_PORT") {
             receiver = receiver.port(port.parse()?);
         }

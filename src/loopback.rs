@@ -46,7 +46,8 @@
 //! | whatever else browsers ask for, such as `/favicon.ico` | 404; it goes on waiting |
 //!
 //! Pages have no script, load nothing, and show nothing of what came in the URL but the server's words of a refusal, as text. A
-//! `Content-Security-Policy` holds them to that. The browser's history keeps the URL with the code, which is of no use to
+//! `Content-Security-Policy` holds them to that. They fit a phone and a desktop, are light or dark as the reader wants it, and name
+//! your program if you do ([`application`](ReceiverBuilder::application)). The browser's history keeps the URL with the code, which is of no use to
 //! others: it is spent, and was bound to this login by PKCE.
 //!
 //! A token in the fragment never reaches a server, so the implicit grant cannot be received.

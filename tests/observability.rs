@@ -122,6 +122,21 @@ async fn a_recorder_that_comes_after_the_layer_is_told_what_follows() {
     assert_eq!(capture.recorded("tower_oauth_token_age_seconds"), [7.0, 7.0]);
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_alerts_look_at_is_there_before_there_is_anything_to_count() {
+    let capture = Capture::default();
+    let recorder = capture.recorder();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let (layer, _) = scenario::plain_layer();
+    scenario::get(&layer).await;
+    for name in
+        ["tower_oauth_grants_died_total", "tower_oauth_unpersisted_tokens", "tower_oauth_refused_total"]
+    {
+        assert!(capture.metrics().contains_key(name), "{name}");
+        assert_eq!(capture.number(name, &[("manager", "default")]), 0.0);
+    }
+}
+
 /// That two maps of names and their fields are the same, said so that the difference can be seen.
 fn same(what: &str, table: &BTreeMap<String, BTreeSet<String>>, told: &BTreeMap<String, BTreeSet<String>>) {
     for (name, fields) in told {

@@ -8,6 +8,8 @@ mod oauth1;
 mod oauth2;
 #[path = "provider/served.rs"]
 mod served;
+#[path = "provider/stand_in.rs"]
+mod stand_in;
 
 use bytes::Bytes;
 use http::HeaderMap;

@@ -15,7 +15,8 @@ use tokio_rustls::rustls::{RootCertStore, ServerConfig};
 
 const AUTHORITY: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/certificates/authority.pem"));
-const SERVER: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/certificates/server.pem"));
+const SERVER: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/certificates/server.pem"));
 const SERVER_KEY: &[u8] =
     include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/client/certificates/server.key"));
 

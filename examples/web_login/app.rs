@@ -97,13 +97,17 @@ pub fn router(settings: Settings, origin: &str) -> Result<Router, BoxError> {
 }
 
 async fn menu(State(app): Shared, headers: HeaderMap) -> Response {
-    let Some(user) = app.sessions.user(&headers) else { return Page::new("Welcome").logged_out() };
+    let Some(user) = app.sessions.user(&headers) else { return welcome() };
     // A stored token outlives the process that got it, and a login may have been revoked elsewhere.
     match app.manager.authorized(&user).await {
         Ok(true) => Page::new("Menu").text("You are logged in.").logged_in(),
         Ok(false) => Page::new("Welcome back").text("Your login has ended.").logged_out(),
         Err(error) => failed(&error),
     }
+}
+
+fn welcome() -> Response {
+    Page::new("Welcome").text("Once you have logged in, this application calls an API for you.").logged_out()
 }
 
 /// Begins a login. What has to be kept stays in the session; the browser gets the URL only.
@@ -154,8 +158,9 @@ async fn automatic_refresh(State(app): Shared, headers: HeaderMap) -> Response {
     }
     match app.profile(&user).await {
         Ok(profile) => {
-            let text = app.counted("The token was renewed on the way to the API, which says:");
-            Page::new("Refreshed by itself").text(&text).facts(&profile).logged_in()
+            let page = Page::new("Refreshed by itself")
+                .text("The token was renewed on the way to the API, which says:");
+            page.facts(&profile).text(&app.count()).logged_in()
         }
         Err(error) => failed(error.as_ref()),
     }
@@ -164,7 +169,7 @@ async fn automatic_refresh(State(app): Shared, headers: HeaderMap) -> Response {
 async fn manual_refresh(State(app): Shared, headers: HeaderMap) -> Response {
     let Some(user) = app.sessions.user(&headers) else { return Redirect::to("/").into_response() };
     match app.manager.refresh(&user).await {
-        Ok(_) => Page::new("Refreshed by hand").text(&app.counted("There is a new token.")).logged_in(),
+        Ok(_) => Page::new("Refreshed by hand").text("There is a new token.").text(&app.count()).logged_in(),
         Err(error) => failed(&error),
     }
 }
@@ -216,9 +221,8 @@ impl App {
         Ok(serde_json::from_slice(&body.collect().await?.to_bytes())?)
     }
 
-    fn counted(&self, text: &str) -> String {
-        let refreshes = self.refreshes.load(Ordering::Relaxed);
-        format!("{text} (refreshes since the start: {refreshes})")
+    fn count(&self) -> String {
+        format!("Refreshes since the start: {}", self.refreshes.load(Ordering::Relaxed))
     }
 }
 

@@ -56,10 +56,10 @@ pub async fn check(origin: &str) -> Result<(), BoxError> {
     expect(&browser.get(&at("/")).await?, "Menu")?;
     let refreshed = browser.post(&at("/automatic_refresh"), "").await?;
     expect(&refreshed, "Refreshed by itself")?;
-    assert!(refreshed.text.contains("refreshes since the start: 1"), "{}", refreshed.text);
+    assert!(refreshed.text.contains("Refreshes since the start: 1"), "{}", refreshed.text);
     let refreshed = browser.post(&at("/manual_refresh"), "").await?;
     expect(&refreshed, "Refreshed by hand")?;
-    assert!(refreshed.text.contains("refreshes since the start: 2"), "{}", refreshed.text);
+    assert!(refreshed.text.contains("Refreshes since the start: 2"), "{}", refreshed.text);
     let validated = browser.get(&at("/validate")).await?;
     expect(&validated, "Validate")?;
     assert!(validated.text.contains("<dt>active</dt><dd>true</dd>"), "{}", validated.text);

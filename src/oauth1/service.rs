@@ -39,7 +39,7 @@ use crate::transport::CloneService;
 /// | the request body `B` | `Body + From<Bytes> + Send + 'static` | [`body_fn`](crate::body::body_fn) says how one is made; [`Untouched`](crate::body::Untouched) takes any `B: Send + 'static`, and cannot sign forms |
 #[derive(Clone, Debug)]
 #[must_use]
-pub struct OAuth1<S, P = FromBytes> /* No `Service`? See "What it asks for" in its docs. */ {
+pub struct OAuth1<S, P = FromBytes> /* No `Service`? Bodies not `From<Bytes>` need `.body_policy(…)` */ {
     inner: S,
     shared: Arc<Shared>,
     policy: P,

@@ -79,10 +79,15 @@ pub(super) fn key(metric: &'static Metric, labels: Vec<Label>) -> Key {
 
 /// One more.
 pub(super) fn count(metric: &'static Metric, labels: Vec<Label>) {
+    add(metric, labels, 1);
+}
+
+/// So many more.
+pub(super) fn add(metric: &'static Metric, labels: Vec<Label>, number: u64) {
     let key = key(metric, labels);
     with_recorder(|recorder| {
         describe(recorder);
-        recorder.register_counter(&key, &METADATA).increment(1);
+        recorder.register_counter(&key, &METADATA).increment(number);
     });
 }
 

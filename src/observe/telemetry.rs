@@ -141,6 +141,7 @@ impl Telemetry {
 impl Telemetry {
     /// A refresh begins. Whoever caused it is not held up by its span, nor is their span kept open.
     pub(crate) fn refresh(&self, key: &TokenKey, reason: &'static str) -> Refresh {
+        measured!(self.introduce(););
         // Not below the span that is current: it would last as long as the refresh.
         let span = span!(
             root: INFO,
@@ -152,6 +153,15 @@ impl Telemetry {
             error_kind = tracing::field::Empty
         );
         Refresh::new(self.clone(), span.after_the_current(), key.clone(), reason)
+    }
+
+    /// Shows the numbers that alerts look at before there is anything to count: a counter that is there with 1 at once has
+    /// not risen, as Prometheus sees it.
+    #[cfg(feature = "metrics")]
+    fn introduce(&self) {
+        measure::add(measure::GRANTS_DIED, self.labels([]), 0);
+        measure::add(measure::REFUSED, self.labels([("protocol", "oauth2"), ("status", "401")]), 0);
+        measure::gauge(measure::UNPERSISTED, self.labels([])).increment(0.0);
     }
 
     /// The source is asked.

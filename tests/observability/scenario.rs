@@ -39,7 +39,8 @@ use tower_oauth::token::TokenStore;
 /// Whose tokens they are.
 pub const KEY: &str = "alice@example.com";
 /// What must not be told, beside tokens.
-pub const SECRETS: &[&str] = &["test-secret", "consumer-secret", "token-secret", "hush-hash"];
+pub const SECRETS: &[&str] =
+    &["test-secret", "consumer-secret", "token-secret", "hush-hash", "Bearer ", "Basic ", "oauth_signature="];
 
 const LIFETIME: Duration = Duration::from_secs(600);
 

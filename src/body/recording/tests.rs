@@ -1,3 +1,5 @@
+#![cfg(feature = "oauth2")]
+
 use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::AtomicBool;

@@ -338,18 +338,18 @@ describe('the protected resource', () => {
     assert.match(answer.headers.get('www-authenticate'), /^Bearer error="invalid_token"/);
   });
 
-  test('tokens that are over', async () => {
-    const short = await start({ ACCESS_TOKEN_SECONDS: '1' });
+  test('tokens that are over', async (t) => {
+    const short = await start({ ACCESS_TOKEN_SECONDS: '3' });
+    t.after(() => short.child.stdin.end());
     const at = (target) => new URL(target, short.peer.issuer);
     const ask = (resource) => send('POST', at('/token'), { form: { ...CLIENT_CREDENTIALS, resource }, headers: cc() });
     const [jwt, opaque] = [await ask('urn:api'), await ask('urn:opaque')];
-    assert.equal(jwt.expires_in, 1);
+    assert.equal(jwt.expires_in, 3);
     accepted(await api(jwt.access_token, at('/api/x')));
     accepted(await api(opaque.access_token, at('/api/x')));
-    await sleep(2100);
+    await sleep(4100);
     refused(await api(jwt.access_token, at('/api/x')), 401, 'invalid_token');
     refused(await api(opaque.access_token, at('/api/x')), 401, 'invalid_token');
-    short.child.stdin.end();
   });
 });
 

@@ -36,7 +36,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(25);
 /// Runs ChromeDriver until the standard input is closed, by whatever end of the process that started it; then nothing of it,
 /// of its browser, or of their files is left.
 const SCRIPT: &str = r#"
-folder=$(mktemp -d)
+folder=$(mktemp -d -t tower-oauth-chromium.XXXXXX)
 HOME=$folder TMPDIR=$folder setsid chromedriver --port=0 </dev/null &
 driver=$!
 trap '' HUP INT TERM
@@ -108,14 +108,14 @@ impl Chromium {
     ///
     /// # Panics
     ///
-    /// If another one is there to stay; the message has its text.
+    /// If another one is there to stay; the message has its source.
     pub async fn see(&self, heading: &str) {
         let deadline = Instant::now() + WITHIN;
         // Between two pages there may be none to ask.
         while self.heading().await.as_deref() != Some(heading) {
             if Instant::now() > deadline {
-                let (url, text) = (self.client.current_url().await, self.text().await);
-                panic!("no page `{heading}`, but {url:?}:\n{text}");
+                let (url, source) = (self.client.current_url().await, self.client.source().await);
+                panic!("no page `{heading}`, but {url:?}:\n{source:?}");
             }
             tokio::time::sleep(LOOK_EVERY).await;
         }

@@ -21,10 +21,12 @@ use crate::process::text;
 /// How long a program may take to say a line that is waited for, or to end. It takes far less than a second.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// A running example. It is killed when this is dropped.
+/// A running example. It is killed when this is dropped, or when the process that started it is gone.
 #[derive(Debug)]
 pub struct Program {
     child: Child,
+    /// Kills it as soon as its own standard input is closed.
+    watch: Child,
     lines: mpsc::Receiver<String>,
     said: String,
     errors: Arc<Mutex<Vec<u8>>>,
@@ -55,9 +57,12 @@ impl Program {
         command.args(arguments).envs(settings.iter().copied());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} cannot be started: {error}"));
+        let mut watch = Command::new("sh");
+        watch.args(["-c", &format!("cat >/dev/null; kill {}", child.id())]).stdin(Stdio::piped());
+        let watch = watch.spawn().expect("a shell");
         let errors = keep(child.stderr.take().expect("a piped standard error"));
         let lines = lines(child.stdout.take().expect("a piped standard output"));
-        Self { child, lines, said: String::new(), errors }
+        Self { child, watch, lines, said: String::new(), errors }
     }
 
     /// Waits for a line in which `find` finds something.
@@ -102,6 +107,9 @@ impl Program {
 
 impl Drop for Program {
     fn drop(&mut self) {
+        // The watch first, lest it kill another process with the number of one that is gone.
+        let _ = self.watch.kill();
+        let _ = self.watch.wait();
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

@@ -25,11 +25,14 @@ use tower_oauth::Error;
 use tower_oauth::ErrorKind;
 use tower_oauth::OAuth2Layer;
 use tower_oauth::Origins;
+use tower_oauth::Token;
 use tower_oauth::TokenKey;
+use tower_oauth::TokenManager;
 use tower_oauth::body::Recording;
 use tower_oauth::body::Untouched;
 use tower_oauth::oauth2::OAuth2;
 use tower_oauth::oauth2::Refusal;
+use tower_oauth::token::token_source_fn;
 use tower_oauth_stacks::guard;
 use tower_oauth_stacks::guard::SIGNED;
 use tower_oauth_stacks::guard::guarded;
@@ -173,6 +176,27 @@ async fn the_only_origin_stands_for_the_relative_uris_that_generated_clients_sen
     let origin: Uri = stage.server.origin().parse().unwrap();
     let answer = HealthClient::with_origin(service, origin).check(orders()).await.unwrap();
     assert_eq!(answer.into_inner().status(), Serving::Serving);
+}
+
+#[tokio::test]
+async fn each_call_can_name_its_tenant() {
+    let stage = stage().await;
+    let provider = stage.provider.clone();
+    let source = token_source_fn(move |request| {
+        let issued = provider.issue("test-client", request.key().as_str());
+        async move { Ok(Token::new(issued.access_token).with_expires_at(issued.expires_at)) }
+    });
+    let manager = TokenManager::builder(source).clock(stage.clock.clone()).build();
+    let mut client = client(&stage, OAuth2Layer::with_manager(stage.origins(), manager).key_per_request());
+    for tenant in ["acme", "globex"] {
+        let mut request = tonic::Request::new(orders());
+        request.extensions_mut().insert(TokenKey::new(tenant));
+        assert_eq!(client.check(request).await.unwrap().into_inner().status(), Serving::Serving);
+    }
+    let tokens = stage.server.authorizations("/grpc.health.v1.Health/Check");
+    assert_ne!(tokens[0], tokens[1]);
+    let status = client.check(orders()).await.unwrap_err();
+    assert_eq!(Error::find(&status).expect("an error of the layer").kind(), ErrorKind::MissingTokenKey);
 }
 
 #[tokio::test]

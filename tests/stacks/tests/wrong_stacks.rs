@@ -36,10 +36,10 @@ const CASES: [(&str, &[&str]); 7] = [
             UNTOUCHED,
         ],
     ),
-    // Of a method that is missing rustc shows the type, and not why. The line of the type leads to its documentation.
+    // Of a method that is missing rustc shows the line of the type, and not why: so the line says it.
     (
         "form_body_method",
-        &["OAuth1<S, P = FromBytes> /* No `Service`? See \"What it asks for\" in its docs. */"],
+        &["OAuth1<S, P = FromBytes> /* No `Service`? Bodies not `From<Bytes>` need `.body_policy(…)` */"],
     ),
     (
         "replayed_body",

@@ -71,7 +71,16 @@ pub async fn look_at(browser: &Chromium, name: &str) {
         }
         assert_ne!(backgrounds[0], backgrounds[1], "{name}: light and dark differ");
     }
+    assert_fits_the_smallest(browser, name).await;
     assert_kept_its_policy(browser, name).await;
+}
+
+/// What nobody has to push aside at the width of the smallest phones, or of a desktop at 400 % (WCAG 2.2 §1.4.10).
+async fn assert_fits_the_smallest(browser: &Chromium, name: &str) {
+    let screen = json!({ "width": 320, "height": 256, "deviceScaleFactor": 1, "mobile": true });
+    browser.command("Emulation.setDeviceMetricsOverride", screen).await;
+    assert_is_good(&browser.evaluate(EXAMINE).await, &format!("{name} at 320 pixels"));
+    browser.command("Emulation.clearDeviceMetricsOverride", json!({})).await;
 }
 
 fn assert_is_good(page: &Value, name: &str) {

@@ -62,6 +62,7 @@ async fn the_user_logs_in_and_consents_and_the_program_has_its_token() {
     consent(&browser).await;
 
     browser.see("You are logged in").await;
+    assert!(browser.text().await.contains("go back to the example"));
     assert_eq!(requests_to(&browser, &login.receiver()).await, ["Document /callback"]);
     let ended = login.program.end();
     assert_eq!(ended.code, Some(0), "{ended:?}");
@@ -96,14 +97,15 @@ async fn what_the_server_says_of_a_failure_is_text_for_the_browser_too() {
     let login = Login::begin();
     let (redirect, state) = login.answer_to();
     let browser = Chromium::start().await;
-    // `<img src=/a onerror=alert(1)><script src=/b></script><b id=bold>bold</b>`
-    let said = "%3Cimg%20src%3D%2Fa%20onerror%3Dalert(1)%3E%3Cscript%20src%3D%2Fb%3E%3C%2Fscript%3E%3Cb%20id%3Dbold%3Ebold%3C%2Fb%3E";
-    browser.open(&format!("{redirect}?error=server_error&error_description={said}&state={state}")).await;
+    let said = "<img src=/a onerror=alert(1)><script src=/b></script><b id=bold>bold</b>";
+    // And a word that no line is long enough for.
+    let said = format!("{said}{}", "x".repeat(100));
+    let encoded: String = said.bytes().map(|byte| format!("%{byte:02X}")).collect();
+    browser.open(&format!("{redirect}?error=server_error&error_description={encoded}&state={state}")).await;
 
     browser.see("The login failed").await;
     let text = browser.text().await;
-    let shown = "<img src=/a onerror=alert(1)><script src=/b></script><b id=bold>bold</b>";
-    assert!(text.contains(shown), "{text}");
+    assert!(text.contains(&said), "{text}");
     assert_eq!(browser.evaluate("return document.querySelectorAll('#bold').length").await, 0);
     assert_eq!(requests_to(&browser, &login.receiver()).await, ["Document /callback"]);
     let ended = login.program.end();

@@ -37,6 +37,10 @@ fn start() -> (Program, String) {
     (program, origin)
 }
 
+/// Finds what the page says of `jti`.
+const TOKEN: &str = "return [...document.querySelectorAll('dt')].find((name) => name.textContent === 'jti')\
+    .nextElementSibling.textContent";
+
 async fn session(browser: &Chromium) -> Option<Cookie<'static>> {
     let cookies = browser.client.get_all_cookies().await.expect("cookies");
     cookies.into_iter().find(|cookie| cookie.name() == "session")
@@ -80,11 +84,19 @@ async fn a_user_goes_from_login_to_logout() {
     assert!(browser.text().await.contains("true"), "{}", browser.text().await);
     assert_eq!(session(&browser).await.as_ref().map(Cookie::value), Some(cookie.value()));
 
+    // The API of this provider says of an opaque token what it is called there, which is the token itself.
+    browser.press("Profile").await;
+    browser.see("Profile").await;
+    let token = browser.evaluate(TOKEN).await.as_str().expect("a token").to_owned();
+    assert_ne!(cookie.value(), token);
+    assert_eq!(status_at_api(&token).await, StatusCode::OK);
+
     let revoked = PROVIDER.hits("grant revoked").await;
     browser.press("Log out").await;
     browser.see("Goodbye").await;
     look_at(&browser, "web-login-goodbye").await;
     assert_eq!(PROVIDER.hits("grant revoked").await, revoked + 1, "the provider has ended the login as well");
+    assert_eq!(status_at_api(&token).await, StatusCode::UNAUTHORIZED, "and the token with it");
     assert!(session(&browser).await.is_none(), "the cookie is gone");
 
     // Nor is it of any use to somebody who kept it.
@@ -106,20 +118,29 @@ async fn assert_is_safe(browser: &Chromium, cookie: &Cookie<'_>) {
     assert_eq!(cookie.same_site().map(|same_site| same_site.is_lax()), Some(true), "{cookie:?}");
     assert_eq!(browser.evaluate("return document.cookie").await, "");
     assert_eq!(browser.evaluate("return localStorage.length + sessionStorage.length").await, 0);
-    let bearer = format!("Bearer {}", cookie.value());
-    let api = send_bare(Method::GET, &PROVIDER.api(), &[(AUTHORIZATION.as_str(), &bearer)], "").await;
-    assert_eq!(api.status, StatusCode::UNAUTHORIZED, "the cookie is no token");
+    assert_eq!(status_at_api(cookie.value()).await, StatusCode::UNAUTHORIZED, "the cookie is no token");
+}
+
+async fn status_at_api(token: &str) -> StatusCode {
+    let bearer = format!("Bearer {token}");
+    send_bare(Method::GET, &PROVIDER.api(), &[(AUTHORIZATION.as_str(), &bearer)], "").await.status
 }
 
 #[tokio::test]
 async fn a_user_who_does_not_consent_comes_back_to_a_page_that_says_so() {
     let (_program, origin) = start();
     let browser = Chromium::start().await;
+    // At once,
     browser.open(&format!("{origin}/login")).await;
+    browser.see("Sign-in").await;
+    browser.press("[ Cancel ]").await;
+    browser.see("Login cancelled").await;
+    look_at(&browser, "web-login-denied").await;
+    // or on second thoughts.
+    browser.press("Log in").await;
     log_in(&browser).await;
     refuse(&browser).await;
     browser.see("Login cancelled").await;
-    look_at(&browser, "web-login-denied").await;
 
     // Nobody is logged in by that.
     browser.open(&format!("{origin}/profile")).await;
