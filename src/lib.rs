@@ -56,6 +56,7 @@
 //! | where the layers go in an SDK, a client, a proxy | [`manual::stacks`] |
 //! | where credentials may go | [`Origins`] |
 //! | what can go wrong | [`error`] |
+//! | watching it at work: logs, spans, metrics | [`manual::observability`] |
 //! | testing your own service | `testing` (feature `testing`) |
 //!
 //! # Defaults
@@ -116,6 +117,8 @@ pub mod token;
 mod clock;
 #[cfg(test)]
 mod defaults;
+#[cfg(feature = "oauth2")]
+mod lanes;
 mod observe;
 mod origin;
 mod protocol;

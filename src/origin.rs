@@ -116,10 +116,35 @@ pub struct Origins(Allowed);
 
 #[derive(Clone)]
 enum Allowed {
-    One(Origin<'static>),
-    Several(Arc<[Origin<'static>]>),
+    One(Listed),
+    Several(Arc<[Listed]>),
     Predicate(Arc<dyn Fn(&Origin<'_>) -> bool + Send + Sync>),
     Any,
+}
+
+/// An origin with what is asked of it for each request, worked out beforehand.
+#[derive(Clone)]
+struct Listed {
+    origin: Origin<'static>,
+    /// Host and port as most URIs have them: in lower case, and without the scheme's own port.
+    authority: Box<str>,
+    is_loopback: bool,
+}
+
+impl Listed {
+    fn parse(text: &str) -> Result<Self, ConfigError> {
+        let origin = Origin::parse(text)?;
+        let whole = origin.to_string();
+        let authority = whole.split_once("://").map_or("", |(_, authority)| authority).into();
+        let is_loopback = origin.is_loopback();
+        Ok(Self { origin, authority, is_loopback })
+    }
+
+    /// Whether `uri` has this origin to the letter, which can be seen without taking its authority apart.
+    fn is_written_in(&self, uri: &Uri) -> bool {
+        uri.authority().is_some_and(|authority| *authority.as_str() == *self.authority)
+            && uri.scheme_str() == Some(self.origin.scheme())
+    }
 }
 
 impl Origins {
@@ -128,7 +153,7 @@ impl Origins {
     /// # Errors
     /// [`ConfigError::InvalidOrigin`] when the text is not `scheme://host` or `scheme://host:port`.
     pub fn one(origin: &str) -> Result<Self, ConfigError> {
-        Ok(Self(Allowed::One(Origin::parse(origin)?)))
+        Ok(Self(Allowed::One(Listed::parse(origin)?)))
     }
 
     /// A list of origins. Unless it has one entry, requests need absolute URIs.
@@ -142,7 +167,7 @@ impl Origins {
     {
         let mut parsed = origins
             .into_iter()
-            .map(|origin| Origin::parse(origin.as_ref()))
+            .map(|origin| Listed::parse(origin.as_ref()))
             .collect::<Result<Vec<_>, _>>()?;
         match (parsed.pop(), parsed.is_empty()) {
             (None, _) => Err(ConfigError::NoOrigins),
@@ -166,15 +191,24 @@ impl Origins {
 
     fn only(&self) -> Option<&Origin<'static>> {
         match &self.0 {
-            Allowed::One(origin) => Some(origin),
+            Allowed::One(listed) => Some(&listed.origin),
             _ => None,
+        }
+    }
+
+    /// The listed origin that `uri` has to the letter, if there is one.
+    fn written_in(&self, uri: &Uri) -> Option<&Listed> {
+        match &self.0 {
+            Allowed::One(listed) => Some(listed).filter(|listed| listed.is_written_in(uri)),
+            Allowed::Several(listed) => listed.iter().find(|listed| listed.is_written_in(uri)),
+            Allowed::Predicate(_) | Allowed::Any => None,
         }
     }
 
     pub(crate) fn allow(&self, uri: &Uri) -> bool {
         match &self.0 {
-            Allowed::One(origin) => origin.is_origin_of(uri),
-            Allowed::Several(origins) => origins.iter().any(|origin| origin.is_origin_of(uri)),
+            Allowed::One(listed) => listed.origin.is_origin_of(uri),
+            Allowed::Several(listed) => listed.iter().any(|listed| listed.origin.is_origin_of(uri)),
             Allowed::Predicate(predicate) => Origin::of(uri).is_some_and(|origin| predicate(&origin)),
             Allowed::Any => true,
         }
@@ -184,11 +218,12 @@ impl Origins {
 impl fmt::Debug for Origins {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.0 {
-            Allowed::One(origin) => {
+            Allowed::One(Listed { origin, .. }) => {
                 formatter.debug_tuple("Origins").field(&format_args!("{origin}")).finish()
             }
-            Allowed::Several(origins) => {
-                formatter.debug_list().entries(origins.iter().map(ToString::to_string)).finish()
+            Allowed::Several(listed) => {
+                let origins = listed.iter().map(|listed| listed.origin.to_string());
+                formatter.debug_list().entries(origins).finish()
             }
             Allowed::Predicate(_) => formatter.write_str("Origins(predicate)"),
             Allowed::Any => formatter.write_str("Origins(any)"),
@@ -232,6 +267,16 @@ impl Guard {
 
     /// Decides whether a request to `uri` may carry the credential.
     pub(crate) fn admit(&self, uri: &Uri) -> Result<Admission<'_>, Error> {
+        // Nearly every request; what follows comes to the same and takes ten times as long.
+        if let Some(listed) = self.origins.written_in(uri) {
+            if listed.origin.https || self.allow_http || listed.is_loopback {
+                return Ok(Admission::Absolute);
+            }
+        }
+        self.admit_with_care(uri)
+    }
+
+    fn admit_with_care(&self, uri: &Uri) -> Result<Admission<'_>, Error> {
         if uri.authority().is_none() && uri.scheme().is_none() {
             let Some(origin) = self.origins.only() else {
                 return Err(Error::new(ErrorKind::RelativeUri));
@@ -381,6 +426,32 @@ mod tests {
         let guard = Guard::new(Origins::dangerously_any());
         assert_eq!(kind(&guard, "api.example.com:443"), Err(ErrorKind::RelativeUri));
         assert_eq!(kind(&guard, "ftp://api.example.com/"), Err(ErrorKind::RelativeUri));
+    }
+
+    #[test]
+    fn what_is_written_as_it_was_listed_is_decided_at_once_and_no_differently() {
+        let origins =
+            ["https://API.example.com:443", "http://localhost:80", "http://a.test", "https://[::1]:1"];
+        let listed = Origins::several(origins).unwrap();
+        for guard in [Guard::new(listed.clone()), Guard::new(listed.clone()).allow_http()] {
+            for (uri, is_at_once) in [
+                ("https://api.example.com/a", true),
+                ("https://api.example.com:443/a", false),
+                ("https://API.example.com/a", false),
+                ("http://api.example.com/a", false),
+                ("https://u@api.example.com/a", false),
+                ("http://localhost/a", true),
+                ("http://a.test/a", true),
+                ("https://a.test/a", false),
+                ("https://[::1]:1/a", true),
+                ("https://[::1]/a", false),
+            ] {
+                let uri: Uri = uri.parse().unwrap();
+                assert_eq!(listed.written_in(&uri).is_some(), is_at_once, "{uri}");
+                let (at_once, with_care) = (guard.admit(&uri), guard.admit_with_care(&uri));
+                assert_eq!(at_once.map_err(|error| error.kind()), with_care.map_err(|error| error.kind()));
+            }
+        }
     }
 
     #[test]

@@ -65,6 +65,7 @@ mod exchange;
 #[cfg(test)]
 mod explorer;
 mod flight;
+mod header_copies;
 mod keyed;
 mod lease;
 mod ledger;
@@ -102,9 +103,9 @@ pub use store::BoxTokenStore;
 pub use store::Swap;
 pub use store::TokenStore;
 
+pub(crate) use header_copies::Rush;
 pub(crate) use manager::Identity;
 pub(crate) use published::Published;
-pub(crate) use published::header_value;
 
 /// An access token and what the server said of it (RFC 6749 §5.1).
 ///

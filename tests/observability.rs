@@ -12,7 +12,10 @@ mod scenario;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 
+use tower_oauth::TokenKey;
+use tower_oauth::TokenManager;
 use tower_oauth::token::KeyNames;
+use tower_oauth::token::token_source_fn;
 
 use capture::Capture;
 use document::Document;
@@ -102,6 +105,15 @@ async fn what_is_counted_is_what_happened() {
     assert_eq!(count("tower_oauth_retries_total", &[("protocol", "oauth1")]), 1.0);
     assert_eq!(count("tower_oauth_signatures_total", &[("placement", "header")]), 3.0);
     assert_eq!(count("tower_oauth_grants_died_total", &[manager]), 1.0);
+    let failing = ("manager", "failing");
+    assert_eq!(count("tower_oauth_exchanges_total", &[failing, ("outcome", "failed")]), 3.0);
+    let failures = "tower_oauth_refresh_failures_total";
+    assert_eq!(count(failures, &[failing, ("error_kind", "unexpected_status")]), 1.0);
+    assert_eq!(count("tower_oauth_waits_total", &[failing, ("outcome", "failed")]), 1.0);
+    let errors = "tower_oauth_store_errors_total";
+    assert_eq!(count(errors, &[("operation", "compare_and_swap"), ("outcome", "failed")]), 2.0);
+    assert_eq!(count(errors, &[("operation", "compare_and_swap"), ("outcome", "unanswered")]), 1.0);
+    assert_eq!(count("tower_oauth_refused_total", &[("protocol", "oauth1"), ("status", "401")]), 1.0);
     // It was kept in memory for a while, and is stored now.
     assert_eq!(capture.most("tower_oauth_unpersisted_tokens"), 1.0);
     assert_eq!(count("tower_oauth_unpersisted_tokens", &[]), 0.0);
@@ -135,6 +147,20 @@ async fn what_alerts_look_at_is_there_before_there_is_anything_to_count() {
         assert!(capture.metrics().contains_key(name), "{name}");
         assert_eq!(capture.number(name, &[("manager", "default")]), 0.0);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_refresh_that_panics_is_told_as_one_that_failed() {
+    let capture = Capture::default();
+    let _subscriber = tracing::subscriber::set_default(capture.subscriber());
+    let recorder = capture.recorder();
+    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let source = token_source_fn(|_| async { panic!("a source that panics") });
+    let manager = TokenManager::builder(source).build();
+    assert!(manager.token(&TokenKey::default()).await.is_err());
+    let failures = "tower_oauth_refresh_failures_total";
+    assert_eq!(capture.number(failures, &[("error_kind", "abandoned")]), 1.0);
+    assert!(capture.events().contains_key("refresh_failed"));
 }
 
 /// That two maps of names and their fields are the same, said so that the difference can be seen.

@@ -12,6 +12,7 @@ const ROOMS: &[(&str, u8)] = &[
     ("error", 0),
     ("secret", 0),
     ("clock", 0),
+    ("lanes", 0),
     ("origin", 0),
     ("token_key", 0),
     ("protocol", 1),

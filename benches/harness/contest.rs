@@ -49,6 +49,8 @@ pub struct Standing {
     /// Allocations of one operation, on this thread.
     pub allocations: usize,
     rounds: Vec<f64>,
+    /// Whether a round counts.
+    sound: Vec<bool>,
 }
 
 /// How all contenders did.
@@ -98,11 +100,8 @@ impl<'a> Contest<'a> {
         }
         let standings =
             self.contenders.iter().zip(rounds).zip(counts).map(|((contender, rounds), allocations)| {
-                let mut sorted = rounds.clone();
-                sorted.sort_by(f64::total_cmp);
-                let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
-                let (median, p10, p90) = (at(0.5), at(0.1), at(0.9));
-                Standing { name: contender.name.clone(), median, p10, p90, allocations, rounds }
+                let rounds = rounds.into_iter().map(|round| (round, true)).collect();
+                Standing::of_rounds(&contender.name, rounds, allocations)
             });
         let standings = Standings(standings.collect());
         standings.print(&self.title);
@@ -125,6 +124,26 @@ fn turn_of(run: &mut dyn FnMut(u64)) -> u64 {
     }
 }
 
+impl Standing {
+    /// Of what each round took, and whether it counts.
+    pub(crate) fn of_rounds(name: &str, rounds: Vec<(f64, bool)>, allocations: usize) -> Self {
+        let (rounds, sound): (Vec<_>, Vec<_>) = rounds.into_iter().unzip();
+        let sorted = sorted(rounds.clone(), sound.clone());
+        let at = |share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
+        let (median, p10, p90) = (at(0.5), at(0.1), at(0.9));
+        Self { name: name.to_owned(), median, p10, p90, allocations, rounds, sound }
+    }
+}
+
+/// The values that count, sorted; all of them, if less than a fifth do.
+fn sorted(values: Vec<f64>, sound: Vec<bool>) -> Vec<f64> {
+    let enough = sound.iter().filter(|sound| **sound).count() * 5 >= values.len();
+    let kept = values.into_iter().zip(sound).filter(|(_, sound)| *sound || !enough);
+    let mut kept: Vec<f64> = kept.map(|(value, _)| value).collect();
+    kept.sort_by(f64::total_cmp);
+    kept
+}
+
 impl Standings {
     /// How a contender did.
     ///
@@ -143,10 +162,14 @@ impl Standings {
     /// How many times as long `one` takes as `other`: the median over the rounds.
     pub fn ratio(&self, one: &str, other: &str) -> f64 {
         let (one, other) = (self.of(one), self.of(other));
-        let mut ratios: Vec<f64> =
-            one.rounds.iter().zip(&other.rounds).map(|(one, other)| one / other).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
+        let sound = one.sound.iter().zip(&other.sound).map(|(one, other)| *one && *other).collect();
+        let ratios = one.rounds.iter().zip(&other.rounds).map(|(one, other)| one / other).collect();
+        let sorted = sorted(ratios, sound);
+        sorted[sorted.len() / 2]
+    }
+
+    pub(crate) fn new(standings: Vec<Standing>) -> Self {
+        Self(standings)
     }
 
     /// The same, of what `one` takes beyond `base`: for a contender that has to do the work of `base` before its own.
@@ -158,7 +181,7 @@ impl Standings {
         ratios[ratios.len() / 2]
     }
 
-    fn print(&self, title: &str) {
+    pub(crate) fn print(&self, title: &str) {
         println!("\n{title:<44} {:>10} {:>10} {:>10} {:>8}", "ns", "p10", "p90", "allocs");
         for standing in &self.0 {
             let Standing { name, median, p10, p90, allocations, .. } = standing;

@@ -11,6 +11,7 @@ mod allocations;
 mod contest;
 mod cpu;
 mod growth;
+mod race;
 mod ratios;
 
 pub use allocations::Counting;
@@ -22,6 +23,7 @@ pub use cpu::process_time;
 pub use cpu::thread_time;
 pub use growth::Chart;
 pub use growth::Series;
+pub use race::Race;
 pub use ratios::Goal;
 pub use ratios::Ratio;
 pub use ratios::Ratios;

@@ -304,16 +304,19 @@ impl Signer {
         look: impl FnOnce(Instruction, &Scratch) -> T,
     ) -> Result<T, Error> {
         let settings = &*self.settings;
-        let is_form = View::is_form(view.headers);
+        let fields = view.fields();
+        let is_form = fields.is_form();
         if settings.placement == Placement::Form && !is_form {
             return Err(Error::new(ErrorKind::NotAForm).detail(view.describe_content_type()));
         }
-        for authorization in view.authorizations() {
-            if let Some(name) = first_protocol_parameter(authorization) {
-                return Err(present(&name, "in the `Authorization` header"));
+        if fields.has_authorization {
+            for authorization in view.authorizations() {
+                if let Some(name) = first_protocol_parameter(authorization) {
+                    return Err(present(&name, "in the `Authorization` header"));
+                }
             }
         }
-        let uri = BaseUri::new(&settings.base_string_uri, view.uri, view.host(), origin)
+        let uri = BaseUri::new(&settings.base_string_uri, view.uri, fields.host, origin)
             .ok_or_else(|| Error::new(ErrorKind::RelativeUri))?;
         let mut digits = [0; 20];
         let timestamp = decimal(seconds, &mut digits);

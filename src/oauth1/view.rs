@@ -25,6 +25,22 @@ pub(super) struct View<'a> {
     pub(super) extensions: &'a Extensions,
 }
 
+/// The headers that signing looks at; of several with one name the first.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Fields<'a> {
+    content_type: Option<&'a [u8]>,
+    /// The `Host` header, if the caller set one.
+    pub(super) host: Option<&'a [u8]>,
+    pub(super) has_authorization: bool,
+}
+
+impl Fields<'_> {
+    /// Whether the body is a form.
+    pub(super) fn is_form(&self) -> bool {
+        self.content_type.is_some_and(params::is_form)
+    }
+}
+
 impl<'a> View<'a> {
     pub(super) fn of<B>(request: &'a Request<B>) -> Self {
         Self {
@@ -48,9 +64,21 @@ impl<'a> View<'a> {
         headers.get(CONTENT_TYPE).is_some_and(|content_type| params::is_form(content_type.as_bytes()))
     }
 
-    /// The `Host` header, if the caller set one.
-    pub(super) fn host(&self) -> Option<&'a [u8]> {
-        self.headers.get(HOST).map(HeaderValue::as_bytes)
+    /// The headers that signing looks at.
+    ///
+    /// All are found in one pass: a request has few headers, and to look one up takes as long as to pass a dozen.
+    pub(super) fn fields(&self) -> Fields<'a> {
+        let mut fields = Fields::default();
+        for (name, value) in self.headers {
+            if name == CONTENT_TYPE {
+                fields.content_type.get_or_insert(value.as_bytes());
+            } else if name == HOST {
+                fields.host.get_or_insert(value.as_bytes());
+            } else if name == AUTHORIZATION {
+                fields.has_authorization = true;
+            }
+        }
+        fields
     }
 
     /// What an error says of the `Content-Type`.

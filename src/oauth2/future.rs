@@ -92,14 +92,20 @@ where
         loop {
             match this.state.as_mut().project() {
                 StateProjection::Sent { future } => {
-                    let mut response = ready!(future.poll(context)).map_err(Into::into)?;
-                    let Some(OnRefusal { sent, again, policy }) = this.refusal.take() else {
-                        return Poll::Ready(Ok(response));
+                    let mut outcome = ready!(future.poll(context));
+                    // Nothing large is moved before it is known that something is amiss.
+                    let verdict = match (&mut outcome, &*this.refusal) {
+                        (Ok(response), Some(on_refusal)) => on_refusal.sent.look(response),
+                        _ => Verdict::Deliver,
                     };
-                    let again = match (sent.look(&mut response), again) {
-                        (Verdict::Refused, Some(again)) => again,
-                        (Verdict::Refused, None) | (Verdict::Deliver, _) => return Poll::Ready(Ok(response)),
-                        (Verdict::Fail(error), _) => return Poll::Ready(Err(error.into())),
+                    match verdict {
+                        Verdict::Deliver => return Poll::Ready(outcome.map_err(Into::into)),
+                        Verdict::Refused => {}
+                        Verdict::Fail(error) => return Poll::Ready(Err(error.into())),
+                    }
+                    let response = outcome.map_err(Into::into)?;
+                    let Some(OnRefusal { sent, again: Some(again), policy }) = this.refusal.take() else {
+                        return Poll::Ready(Ok(response));
                     };
                     this.state
                         .set(State::Cold { future: Box::pin(sent.send_again(*again, response, policy)) });

@@ -13,6 +13,7 @@ use tower::Layer;
 use crate::body::Untouched;
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::lanes::Spread;
 use crate::oauth2::OAuth2;
 use crate::oauth2::Placement;
 use crate::oauth2::Refusal;
@@ -28,6 +29,7 @@ use crate::origin::Origins;
 use crate::token::AccessScope;
 use crate::token::Identity;
 use crate::token::Published;
+use crate::token::Rush;
 use crate::token::Token;
 use crate::token::TokenKey;
 use crate::token::TokenManager;
@@ -40,7 +42,7 @@ use crate::transport::CloneService;
 #[derive(Clone)]
 #[must_use]
 pub struct OAuth2Layer<P = Untouched> {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Spread<Shared>>,
     pub(super) policy: P,
 }
 
@@ -78,10 +80,18 @@ pub(super) enum Plan {
 pub(super) enum Wanted {
     /// This one.
     Given(WithToken),
-    /// The current one of this identity.
-    Current(Identity),
-    /// A new one of this identity.
-    Another(Identity),
+    /// The current one.
+    Current(Whose),
+    /// A new one.
+    Another(Whose),
+}
+
+/// Whose token is wanted.
+pub(super) enum Whose {
+    /// That of the layer's only identity, which is not counted for each request.
+    Own,
+    /// That of another one.
+    Other(Identity),
 }
 
 impl OAuth2Layer {
@@ -108,7 +118,7 @@ impl OAuth2Layer {
             scope,
             keep_existing: false,
         };
-        Self { shared: Arc::new(shared), policy: Untouched }
+        Self { shared: Arc::new(Spread::new(shared)), policy: Untouched }
     }
 }
 
@@ -229,15 +239,15 @@ impl<P> OAuth2Layer<P> {
             let detail = "a head alone was to get a token, which goes into the form";
             return Err(Error::new(ErrorKind::BodyUnreadable).detail(detail));
         }
-        if let Wanted::Current(identity) = &wanted {
-            let attached =
-                shared.manager.current(identity, |published| shared.attach(&mut *parts, published));
+        let rush = wanted.rush();
+        if let Wanted::Current(whose) = &wanted {
+            let attached = shared.current(whose, |published| shared.attach(&mut *parts, published, rush));
             if let Some(attached) = attached {
                 return attached;
             }
         }
         let published = shared.acquire(&wanted).await?;
-        shared.attach(parts, &published)
+        shared.attach(parts, &published, rush)
     }
 
     fn attach(self, change: impl FnOnce(&mut Attachment)) -> Self {
@@ -250,7 +260,9 @@ impl<P> OAuth2Layer<P> {
     }
 
     fn edit(mut self, change: impl FnOnce(&mut Shared)) -> Self {
-        change(Arc::make_mut(&mut self.shared));
+        let mut shared = Shared::clone(&self.shared);
+        change(&mut shared);
+        self.shared = Arc::new(Spread::new(shared));
         self
     }
 }
@@ -267,7 +279,10 @@ impl Shared {
         headers: &http::HeaderMap,
         extensions: &http::Extensions,
     ) -> Result<Plan, Error> {
-        if extensions.get::<WithoutToken>().is_some() {
+        let key = extensions.get::<TokenKey>();
+        // Nearly every request has nothing but its key: then nothing else has to be looked for.
+        let has_wishes = extensions.len() > usize::from(key.is_some());
+        if has_wishes && extensions.get::<WithoutToken>().is_some() {
             return Ok(Plan::Pass);
         }
         if self.guard.admit(uri)? == Admission::Foreign {
@@ -276,24 +291,33 @@ impl Shared {
         if self.keep_existing && self.has_token(uri, headers) {
             return Ok(Plan::Pass);
         }
+        if !has_wishes {
+            return Ok(Plan::Token(Wanted::Current(self.whose(key, None)?)));
+        }
         if let Some(given) = extensions.get::<WithToken>() {
             return Ok(Plan::Token(Wanted::Given(given.clone())));
         }
-        let scope = extensions.get::<AccessScope>();
-        let identity = match (&self.who, extensions.get::<TokenKey>()) {
-            (Who::One(identity), None) => match scope {
-                None => identity.clone(),
-                Some(scope) => self.manager.identity(identity.key(), scope),
-            },
-            (Who::PerRequest, Some(key)) => self.manager.identity(key, scope.unwrap_or(&self.scope)),
-            (Who::One(_), Some(_)) => return Err(Error::new(ErrorKind::UnexpectedTokenKey)),
-            (Who::PerRequest, None) => return Err(Error::new(ErrorKind::MissingTokenKey)),
-        };
+        let whose = self.whose(key, extensions.get::<AccessScope>())?;
         Ok(Plan::Token(if extensions.get::<ForceRefresh>().is_some() {
-            Wanted::Another(identity)
+            Wanted::Another(whose)
         } else {
-            Wanted::Current(identity)
+            Wanted::Current(whose)
         }))
+    }
+
+    /// Whose token a request gets that has this key and this scope in its extensions.
+    fn whose(&self, key: Option<&TokenKey>, scope: Option<&AccessScope>) -> Result<Whose, Error> {
+        match (&self.who, key) {
+            (Who::One(identity), None) => Ok(match scope {
+                None => Whose::Own,
+                Some(scope) => Whose::Other(self.manager.identity(identity.key(), scope)),
+            }),
+            (Who::PerRequest, Some(key)) => {
+                Ok(Whose::Other(self.manager.identity(key, scope.unwrap_or(&self.scope))))
+            }
+            (Who::One(_), Some(_)) => Err(Error::new(ErrorKind::UnexpectedTokenKey)),
+            (Who::PerRequest, None) => Err(Error::new(ErrorKind::MissingTokenKey)),
+        }
     }
 
     fn has_token(&self, uri: &Uri, headers: &http::HeaderMap) -> bool {
@@ -304,19 +328,64 @@ impl Shared {
     }
 
     /// Puts a token on a request.
-    pub(super) fn attach(&self, head: &mut impl Head, published: &Published) -> Result<(), Error> {
+    pub(super) fn attach(
+        &self,
+        head: &mut impl Head,
+        published: &Published,
+        rush: Rush,
+    ) -> Result<(), Error> {
         match &self.attachment {
-            None => insert(head.headers_mut(), AUTHORIZATION, published.header.clone()),
-            Some(attachment) => attachment.attach(head, published, &self.guard),
+            None => insert(head.headers_mut(), AUTHORIZATION, published.header(rush)),
+            Some(attachment) => attachment.attach(head, published, rush, &self.guard),
+        }
+    }
+
+    /// The token that can be sent right now.
+    pub(super) fn current<T>(&self, whose: &Whose, take: impl FnOnce(&Published) -> T) -> Option<T> {
+        self.manager.current(self.identity(whose)?, whose.rush(), take)
+    }
+
+    pub(super) fn identity<'a>(&'a self, whose: &'a Whose) -> Option<&'a Identity> {
+        match (whose, &self.who) {
+            (Whose::Other(identity), _) | (Whose::Own, Who::One(identity)) => Some(identity),
+            (Whose::Own, Who::PerRequest) => None,
         }
     }
 
     /// Waits for the token that is wanted.
     pub(super) async fn acquire(&self, wanted: &Wanted) -> Result<Arc<Published>, Error> {
+        let identity = |whose| self.identity(whose).ok_or_else(|| Error::new(ErrorKind::MissingTokenKey));
         match wanted {
             Wanted::Given(given) => Ok(Arc::clone(given.published())),
-            Wanted::Current(identity) => self.manager.acquire(identity).await,
-            Wanted::Another(identity) => self.manager.acquire_another(identity).await,
+            Wanted::Current(whose) => self.manager.acquire(identity(whose)?).await,
+            Wanted::Another(whose) => self.manager.acquire_another(identity(whose)?).await,
+        }
+    }
+}
+
+impl Wanted {
+    pub(super) fn rush(&self) -> Rush {
+        match self {
+            Self::Given(_) => Rush::Certain,
+            Self::Current(whose) | Self::Another(whose) => whose.rush(),
+        }
+    }
+
+    /// Whose token it is, if it is the manager's.
+    pub(super) fn whose(self) -> Option<Whose> {
+        match self {
+            Self::Given(_) => None,
+            Self::Current(whose) | Self::Another(whose) => Some(whose),
+        }
+    }
+}
+
+impl Whose {
+    /// How many threads may want this token at once.
+    pub(super) fn rush(&self) -> Rush {
+        match self {
+            Self::Own => Rush::Certain,
+            Self::Other(_) => Rush::Unlikely,
         }
     }
 }

@@ -27,6 +27,7 @@ use crate::protocol::oauth2::form::form_encode;
 use crate::protocol::oauth2::placement::Place;
 use crate::protocol::oauth2::placement::Placement;
 use crate::token::Published;
+use crate::token::Rush;
 use crate::token::Token;
 
 /// What is done to a request where it is more than to put the default header on it.
@@ -115,6 +116,7 @@ impl Attachment {
         &self,
         head: &mut impl Head,
         published: &Published,
+        rush: Rush,
         guard: &Guard,
     ) -> Result<(), Error> {
         if let Some(hook) = &self.hook {
@@ -128,7 +130,7 @@ impl Attachment {
         }
         match self.placement.place() {
             Place::Header { name, prefix } => {
-                let value = published.header_after(prefix)?;
+                let value = published.header_after(prefix, rush)?;
                 if *name != AUTHORIZATION {
                     head.headers_mut().remove(AUTHORIZATION);
                 }

@@ -77,6 +77,11 @@ impl Refusal {
         Self(Kind::When(Arc::new(predicate)))
     }
 
+    /// Whether a response with a status of success can be one.
+    pub(super) fn is_possible_in_success(&self) -> bool {
+        matches!(self.0, Kind::Grpc | Kind::When(_))
+    }
+
     /// `is_insufficient`: whether it says that the token is good, and not good enough.
     pub(super) fn matches<R>(&self, response: &Response<R>, is_insufficient: bool) -> bool {
         let status = response.status();

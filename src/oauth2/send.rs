@@ -1,7 +1,6 @@
 //! What happens to a request behind the hot path: waiting for a token, understanding the response, and sending again.
 
 use std::future::poll_fn;
-use std::sync::Arc;
 
 use bytes::Bytes;
 use http::Request;
@@ -18,19 +17,22 @@ use crate::body::Recorder;
 use crate::body::Replay;
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::lanes::Share;
 use crate::oauth2::insufficiency::Insufficiency;
 use crate::oauth2::layer::Shared;
 use crate::oauth2::layer::Wanted;
+use crate::oauth2::layer::Whose;
 use crate::oauth2::placement::check_form;
 use crate::observe::Retry;
 use crate::token::Identity;
 use crate::token::Published;
+use crate::token::Rush;
 
 /// A request that went out with a token.
 pub(super) struct Sent {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Share<Shared>,
     /// None when the token was not the manager's.
-    pub(super) identity: Option<Identity>,
+    pub(super) whose: Option<Whose>,
     /// Of the token.
     pub(super) serial: u64,
 }
@@ -75,7 +77,7 @@ pub(super) enum Body<B> {
 
 /// A request that has to wait.
 pub(super) struct Cold<P> {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Share<Shared>,
     pub(super) wanted: Wanted,
     pub(super) policy: P,
 }
@@ -131,15 +133,23 @@ impl<S, B> Again<S, B> {
 }
 
 impl Sent {
+    fn identity(&self) -> Option<&Identity> {
+        self.shared.identity(self.whose.as_ref()?)
+    }
+
     /// Understands a response, and puts into its extensions what it lacks.
     pub(super) fn look<R>(&self, response: &mut Response<R>) -> Verdict {
+        // Nearly every response.
+        if response.status().is_success() && !self.shared.refusal.is_possible_in_success() {
+            return Verdict::Deliver;
+        }
         let lack = Insufficiency::of(response, || {
-            let identity = self.identity.as_ref()?;
-            self.shared.manager.current(identity, |published| published.token.access_token().clone())
+            let identity = self.identity()?;
+            self.shared.manager.glance(identity, |published| published.token.access_token().clone())
         });
         if self.shared.refusal.matches(response, lack.is_some()) {
             self.shared.manager.telemetry().refused(response.status().as_u16());
-            if let Some(identity) = &self.identity {
+            if let Some(identity) = self.identity() {
                 self.shared.manager.refused(identity, self.serial);
                 return Verdict::Refused;
             }
@@ -187,7 +197,7 @@ impl Sent {
         S::Error: Into<BoxError>,
         P: DrainPolicy<R>,
     {
-        let Some(identity) = &self.identity else { return Ok(refusal) };
+        let Some(identity) = self.identity() else { return Ok(refusal) };
         let Ok(published) = self.shared.manager.acquire(identity).await else {
             retry.without_token();
             return Ok(refusal);
@@ -197,7 +207,8 @@ impl Sent {
         let Again { mut service, head, body } = again;
         poll_fn(|context| service.poll_ready(context)).await.map_err(Into::into)?;
         self.serial = published.serial;
-        let request = complete(&self.shared, head, body, &published)?;
+        let rush = self.whose.as_ref().map_or(Rush::Certain, Whose::rush);
+        let request = complete(&self.shared, head, body, &published, rush)?;
         drop(published);
         let mut response = service.call(request).await.map_err(Into::into)?;
         // Also a second refusal counts against the token; it is delivered all the same.
@@ -226,14 +237,10 @@ impl<P> Cold<P> {
         let (body, second) = read(&policy, body, reading).await?;
         let published = shared.acquire(&wanted).await?;
         let again = second.map(|body| Again { service: service.clone(), head: head.clone(), body });
-        let request = complete(&shared, head, body, &published)?;
+        let request = complete(&shared, head, body, &published, wanted.rush())?;
         let serial = published.serial;
         drop(published);
-        let identity = match wanted {
-            Wanted::Given(_) => None,
-            Wanted::Current(identity) | Wanted::Another(identity) => Some(identity),
-        };
-        let sent = Sent { shared, identity, serial };
+        let sent = Sent { shared, whose: wanted.whose(), serial };
         let mut response = service.call(request).await.map_err(Into::into)?;
         match (sent.look(&mut response), again) {
             (Verdict::Fail(error), _) => Err(error.into()),
@@ -278,8 +285,9 @@ fn complete<B>(
     mut head: Parts,
     body: Body<B>,
     published: &Published,
+    rush: Rush,
 ) -> Result<Request<B>, Error> {
-    shared.attach(&mut head, published)?;
+    shared.attach(&mut head, published, rush)?;
     let body = match (body, &shared.attachment) {
         (Body::Form(form, rebuild), Some(attachment)) => {
             rebuild.make(attachment.fill(&mut head.headers, &form, published)?)

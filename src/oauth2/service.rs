@@ -1,7 +1,6 @@
 //! The service: what happens to a request at once.
 
 use std::fmt;
-use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
@@ -95,12 +94,13 @@ where
             (reading, request) = reading.begin(request);
         }
         if let Reading::Leave(second) = &mut reading {
+            let rush = wanted.rush();
             let attached = match &wanted {
-                Wanted::Given(given) => Some((shared.attach(&mut request, given.published()), 0, None)),
-                Wanted::Current(identity) => shared.manager.current(identity, |published| {
+                Wanted::Given(given) => Some((shared.attach(&mut request, given.published(), rush), 0, None)),
+                Wanted::Current(whose) => shared.current(whose, |published| {
                     // Copied before it gets its token.
                     let again = second.take().map(|body| Again::new(self.inner.clone(), &request, body));
-                    (shared.attach(&mut request, published), published.serial, again)
+                    (shared.attach(&mut request, published, rush), published.serial, again)
                 }),
                 Wanted::Another(_) => None,
             };
@@ -108,11 +108,7 @@ where
                 if let Err(error) = attached {
                     return ResponseFuture::failed(error);
                 }
-                let identity = match wanted {
-                    Wanted::Given(_) => None,
-                    Wanted::Current(identity) | Wanted::Another(identity) => Some(identity),
-                };
-                let sent = Sent { shared: Arc::clone(shared), identity, serial };
+                let sent = Sent { shared: shared.share(), whose: wanted.whose(), serial };
                 let policy = self.layer.policy.clone();
                 return ResponseFuture::sent(self.inner.call(request), sent, again, policy);
             }
@@ -120,7 +116,7 @@ where
         // The service that is ready goes with the request; its clone stays here, to become ready in its turn.
         let clone = self.inner.clone();
         let ready = std::mem::replace(&mut self.inner, clone);
-        let cold = Cold { shared: Arc::clone(shared), wanted, policy: self.layer.policy.clone() };
+        let cold = Cold { shared: shared.share(), wanted, policy: self.layer.policy.clone() };
         ResponseFuture::cold(cold.send(ready, request, reading))
     }
 }

@@ -22,7 +22,7 @@ use crate::observe::span::Link;
 use crate::token_key::TokenKey;
 
 /// The name of a manager that was not given one.
-pub(crate) const DEFAULT_NAME: &str = "default";
+const DEFAULT_NAME: &str = "default";
 
 /// What a manager tells with, and in whose name. Clones share it.
 #[derive(Clone)]
@@ -336,5 +336,20 @@ impl fmt::Debug for Telemetry {
             .field("name", &self.0.name)
             .field("key_names", &self.0.key_names)
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::defaults::assert_documented;
+
+    #[test]
+    fn the_defaults_are_those_of_the_table() {
+        let telemetry = Telemetry::new(None, KeyNames::default());
+        let name = "name of a manager, in what is logged and measured";
+        assert_documented(name, format!("`{}`", telemetry.name()));
+        let key = telemetry.key(&TokenKey::new("alice"));
+        assert_documented("what is logged of keys", key.as_deref().unwrap_or("hidden"));
     }
 }

@@ -242,7 +242,8 @@ impl TokenManagerBuilder {
     }
 
     /// The name of this manager in spans, events and metrics, which tells it from others of the program: that of the
-    /// provider, for example. It is a label of metrics, so it must not be personal, and there should be few.
+    /// provider, for example. It is a label of metrics, so it must not be personal, and there should be few. See
+    /// [`manual::observability`](crate::manual::observability).
     pub fn name(mut self, name: impl Into<Box<str>>) -> Self {
         self.name = Some(name.into());
         self

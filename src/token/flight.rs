@@ -29,7 +29,6 @@ use crate::token::exchange::exchange;
 use crate::token::exchange::within_deadline;
 #[cfg(test)]
 use crate::token::explorer;
-use crate::token::header_value;
 use crate::token::keyed::Entry;
 use crate::token::lease::Lease;
 use crate::token::manager::Shared;
@@ -37,6 +36,7 @@ use crate::token::persist;
 use crate::token::persist::Change;
 use crate::token::persist::Draft;
 use crate::token::persist::Persisted;
+use crate::token::published::header_value;
 
 /// How long, after an `invalid_grant`, a sibling is given to store what it got for the same refresh token.
 const SIBLING_TIME: Duration = Duration::from_secs(2);

@@ -13,7 +13,6 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
-use arc_swap::ArcSwap;
 use arc_swap::ArcSwapOption;
 use arc_swap::Guard;
 use tokio::sync::Semaphore;
@@ -29,23 +28,30 @@ use crate::token::ledger::Ledger;
 use crate::token::persist::Draft;
 use crate::token::slot::Slot;
 
-/// Keys in one shard, as long as the map is full and keys are spread evenly.
-const SHARD_KEYS: usize = 32;
+/// Keys in one shard, as long as the map is full and keys are spread evenly: few, so that a reader touches few cache lines.
+const SHARD_KEYS: usize = 4;
+/// Keys that a shard has room for without a detour.
+const NEAR: usize = 6;
+/// How many entries are compared before one leaves.
+const COMPARED: usize = 32;
 /// "Never", as a moment.
 const NEVER: u64 = u64::MAX;
 
 /// All that belongs to one key and one scope.
+///
+/// The order of the fields matters: what every request reads comes first, in one cache line with the reference count.
+#[repr(C)]
 pub(crate) struct Entry {
     pub(super) key: TokenKey,
     pub(super) scope: AccessScope,
-    pub(super) grant: Arc<Grant>,
     /// What readers get without a lock: the slot's token, unless a server refused it.
     served: ArcSwapOption<Published>,
     /// From this moment (milliseconds since 1970) on, the first reader has to look at the slot.
     look_at: AtomicU64,
-    state: Mutex<State>,
     /// The second (since 1970) in which it was last looked up; rough, for eviction only.
     used: AtomicU64,
+    pub(super) grant: Arc<Grant>,
+    state: Mutex<State>,
 }
 
 /// The state of an entry, behind its lock.
@@ -91,8 +97,8 @@ impl Entry {
             grant,
             served: ArcSwapOption::empty(),
             look_at: AtomicU64::new(NEVER),
-            state: Mutex::default(),
             used: AtomicU64::new(0),
+            state: Mutex::default(),
         }
     }
 
@@ -108,6 +114,10 @@ impl Entry {
         let Some(served) = self.served(now) else {
             return Found::Nothing;
         };
+        // No look is due before a renewal is; that is seen without converting the time.
+        if served.as_deref().is_some_and(|published| published.is_fresh(now)) {
+            return Found::Token(served);
+        }
         let look_at = self.look_at.load(Ordering::Relaxed);
         if look_at <= millis(now) {
             // Of all the readers that see this, one takes it upon itself.
@@ -145,11 +155,29 @@ impl Entry {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether it can leave the map, which has one count of it; more than one is somebody else.
+    fn is_unused(self: &Arc<Self>) -> bool {
+        Arc::strong_count(self) == 1
+            && !self.look(|state| state.slot.is_flying())
+            && self.grant.unpersisted().is_none()
+    }
+
+    /// Who leaves first: the highest. What must not be sent again is the last to be forgotten.
+    fn rank(&self, now: SystemTime) -> (bool, bool, Reverse<u64>) {
+        let (is_idle, is_refused) = self.look(|state| {
+            let is_refused = state.slot.last().is_some_and(|(_, is_refused)| is_refused);
+            (state.slot.is_idle(now), is_refused)
+        });
+        let is_refused = is_refused || !self.grant.ledger().is_empty();
+        (is_idle, !is_refused, Reverse(self.used.load(Ordering::Relaxed)))
+    }
+
     fn is(&self, key: &TokenKey, scope: &AccessScope) -> bool {
         self.key == *key && self.scope == *scope
     }
 
-    fn touch(&self, now: SystemTime) {
+    /// Says that it is in use.
+    pub(super) fn touch(&self, now: SystemTime) {
         let second = millis(now) / 1_000;
         // Written once a second at most, so that readers on many cores do not fight for the line.
         if self.used.load(Ordering::Relaxed) != second {
@@ -212,22 +240,59 @@ impl Grant {
 
 /// The map. Readers load a snapshot of one shard; writers, who are rare, replace it.
 pub(super) struct Keyed {
-    shards: Box<[ArcSwap<Shard>]>,
+    shards: Box<[ArcSwapOption<Shard>]>,
     bound: usize,
     length: AtomicUsize,
     /// The lock of writers, and the grants, which only they need.
     grants: Mutex<HashMap<TokenKey, Weak<Grant>>>,
 }
 
-/// Entries with the hashes of their keys, sorted by them.
-type Shard = Vec<(u64, Arc<Entry>)>;
+/// Some entries, with the hashes of their keys.
+#[derive(Clone, Default)]
+struct Shard {
+    near: [Option<(u64, Arc<Entry>)>; NEAR],
+    far: Vec<(u64, Arc<Entry>)>,
+}
+
+impl Shard {
+    fn iter(&self) -> impl Iterator<Item = &(u64, Arc<Entry>)> {
+        self.near.iter().flatten().chain(&self.far)
+    }
+
+    fn find(&self, hash: u64, key: &TokenKey, scope: &AccessScope) -> Option<Arc<Entry>> {
+        self.iter()
+            .find(|(other, entry)| *other == hash && entry.is(key, scope))
+            .map(|(_, entry)| entry.clone())
+    }
+
+    fn insert(&mut self, hash: u64, entry: Arc<Entry>) {
+        match self.near.iter_mut().find(|place| place.is_none()) {
+            Some(place) => *place = Some((hash, entry)),
+            None => self.far.push((hash, entry)),
+        }
+    }
+
+    fn remove(&mut self, entry: &Arc<Entry>) {
+        let is_it = |(_, other): &(u64, Arc<Entry>)| Arc::ptr_eq(other, entry);
+        match self.near.iter_mut().find(|place| place.as_ref().is_some_and(is_it)) {
+            Some(place) => *place = self.far.pop(),
+            None => self.far.retain(|other| !is_it(other)),
+        }
+    }
+
+    /// Nothing, if it is empty: most shards of a map that has just been made are.
+    fn shared(self) -> Option<Arc<Self>> {
+        let is_empty = self.iter().next().is_none();
+        if is_empty { None } else { Some(Arc::new(self)) }
+    }
+}
 
 impl Keyed {
     pub(super) fn new(bound: usize) -> Self {
         let bound = bound.max(1);
         let shards = bound.div_ceil(SHARD_KEYS).next_power_of_two();
         Self {
-            shards: (0..shards).map(|_| ArcSwap::default()).collect(),
+            shards: (0..shards).map(|_| ArcSwapOption::empty()).collect(),
             bound,
             length: AtomicUsize::new(0),
             grants: Mutex::default(),
@@ -235,16 +300,24 @@ impl Keyed {
     }
 
     /// The entry of a key and a scope, made when there is none.
-    pub(super) fn entry(&self, key: &TokenKey, scope: &AccessScope, now: SystemTime) -> Arc<Entry> {
-        let entry = self.get(key, scope).unwrap_or_else(|| self.insert(key, scope, now));
-        entry.touch(now);
-        entry
+    pub(super) fn entry(
+        &self,
+        key: &TokenKey,
+        scope: &AccessScope,
+        now: impl FnOnce() -> SystemTime,
+    ) -> Arc<Entry> {
+        self.get(key, scope).unwrap_or_else(|| {
+            let now = now();
+            let entry = self.insert(key, scope, now);
+            entry.touch(now);
+            entry
+        })
     }
 
     /// The entry of a key and a scope.
     pub(super) fn get(&self, key: &TokenKey, scope: &AccessScope) -> Option<Arc<Entry>> {
         let hash = hash(key, scope);
-        find(&self.shard(hash)?.load(), hash, key, scope)
+        self.shard(hash)?.load().as_deref()?.find(hash, key, scope)
     }
 
     /// The number of entries.
@@ -258,7 +331,7 @@ impl Keyed {
         grant.map(|grant| grant.entries()).unwrap_or_default()
     }
 
-    fn shard(&self, hash: u64) -> Option<&ArcSwap<Shard>> {
+    fn shard(&self, hash: u64) -> Option<&ArcSwapOption<Shard>> {
         // The number of shards is a power of two.
         let mask = self.shards.len().wrapping_sub(1);
         self.shards.get(usize::try_from(hash >> 32).unwrap_or(0) & mask)
@@ -271,7 +344,7 @@ impl Keyed {
             // There is at least one shard, so this is not reached; an entry outside of the map would still work.
             return Arc::new(Entry::new(key.clone(), scope.clone(), Arc::new(Grant::new())));
         };
-        if let Some(entry) = find(&shard.load(), hash, key, scope) {
+        if let Some(entry) = self.get(key, scope) {
             return entry;
         }
         // Two for one, so that a map which had to grow returns to its bound.
@@ -294,64 +367,52 @@ impl Keyed {
         entries.retain(|entry| entry.strong_count() > 0);
         entries.push(Arc::downgrade(&entry));
         drop(entries);
-        let mut next = Shard::clone(&shard.load());
-        let place = next.partition_point(|(other, _)| *other < hash);
-        next.insert(place, (hash, Arc::clone(&entry)));
-        shard.store(Arc::new(next));
+        let mut next = shard.load().as_deref().cloned().unwrap_or_default();
+        next.insert(hash, Arc::clone(&entry));
+        shard.store(next.shared());
         self.length.fetch_add(1, Ordering::Relaxed);
         entry
     }
 
-    /// Makes room: of the first shard (counted from where the new key goes) that has entries which nobody uses, one
-    /// leaves; of those that lose nothing by it, if there are any, the one that was used longest ago. When every key is
-    /// in use, the map grows beyond its bound for a while.
+    /// Makes room: of the first entries (counted from where the new key goes) that nobody uses, one leaves; of those that
+    /// lose nothing by it, if there are any, the one that was used longest ago. When every key is in use, the map grows
+    /// beyond its bound for a while.
     fn evict(&self, hash: u64, now: SystemTime, grants: &mut HashMap<TokenKey, Weak<Grant>>) {
         let start = usize::try_from(hash >> 32).unwrap_or(0);
         let mask = self.shards.len().wrapping_sub(1);
+        let mut compared = 0;
+        let mut best: Option<(_, _, Arc<Shard>, Weak<Entry>)> = None;
         for step in 0..self.shards.len() {
             let Some(shard) = self.shards.get(start.wrapping_add(step) & mask) else { continue };
-            let entries = shard.load_full();
-            // The map itself has one count, `entries` shares it: more than one is somebody else.
-            let unused = entries.iter().enumerate().filter(|(_, (_, entry))| {
-                Arc::strong_count(entry) == 1
-                    && !entry.look(|state| state.slot.is_flying())
-                    && entry.grant.unpersisted().is_none()
-            });
-            let Some((place, key)) = unused
-                .max_by_key(|(_, (_, entry))| {
-                    // What must not be sent again is the last to be forgotten.
-                    let (is_idle, is_refused) = entry.look(|state| {
-                        let is_refused = state.slot.last().is_some_and(|(_, is_refused)| is_refused);
-                        (state.slot.is_idle(now), is_refused)
-                    });
-                    let is_refused = is_refused || !entry.grant.ledger().is_empty();
-                    (is_idle, !is_refused, Reverse(entry.used.load(Ordering::Relaxed)))
-                })
-                .map(|(place, (_, entry))| (place, entry.key.clone()))
-            else {
-                continue;
-            };
-            let mut next = Shard::clone(&entries);
-            next.remove(place);
-            shard.store(Arc::new(next));
-            self.length.fetch_sub(1, Ordering::Relaxed);
-            drop(entries);
-            if grants.get(&key).is_some_and(|grant| grant.strong_count() == 0) {
-                grants.remove(&key);
+            let Some(entries) = shard.load_full() else { continue };
+            for (_, entry) in entries.iter().filter(|(_, entry)| entry.is_unused()) {
+                compared += 1;
+                let rank = entry.rank(now);
+                if best.as_ref().is_none_or(|(highest, ..)| rank > *highest) {
+                    best = Some((rank, shard, Arc::clone(&entries), Arc::downgrade(entry)));
+                }
             }
-            return;
+            if compared >= COMPARED {
+                break;
+            }
+        }
+        let Some((_, shard, entries, entry)) = best else { return };
+        let Some(entry) = entry.upgrade() else { return };
+        let mut next = Shard::clone(&entries);
+        next.remove(&entry);
+        shard.store(next.shared());
+        self.length.fetch_sub(1, Ordering::Relaxed);
+        drop(entries);
+        let key = entry.key.clone();
+        drop(entry);
+        if grants.get(&key).is_some_and(|grant| grant.strong_count() == 0) {
+            grants.remove(&key);
         }
     }
 
     fn grants(&self) -> MutexGuard<'_, HashMap<TokenKey, Weak<Grant>>> {
         self.grants.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn find(shard: &Shard, hash: u64, key: &TokenKey, scope: &AccessScope) -> Option<Arc<Entry>> {
-    let first = shard.partition_point(|(other, _)| *other < hash);
-    let same_hash = shard.iter().skip(first).take_while(|(other, _)| *other == hash);
-    same_hash.map(|(_, entry)| entry).find(|entry| entry.is(key, scope)).cloned()
 }
 
 fn hash(key: &TokenKey, scope: &AccessScope) -> u64 {
@@ -380,9 +441,9 @@ mod tests {
         let keyed = Keyed::new(100);
         let scope = AccessScope::new();
         let read = scope.scope("read");
-        let entry = keyed.entry(&key(1), &scope, second(1));
-        assert!(Arc::ptr_eq(&entry, &keyed.entry(&key(1), &scope, second(2))));
-        let other = keyed.entry(&key(1), &read, second(1));
+        let entry = keyed.entry(&key(1), &scope, || second(1));
+        assert!(Arc::ptr_eq(&entry, &keyed.entry(&key(1), &scope, || second(2))));
+        let other = keyed.entry(&key(1), &read, || second(1));
         assert!(!Arc::ptr_eq(&entry, &other));
         assert!(Arc::ptr_eq(&entry.grant, &other.grant));
         assert_eq!(keyed.entries(&key(1)).len(), 2);
@@ -393,7 +454,7 @@ mod tests {
     fn keys_that_nobody_uses_leave_when_the_bound_is_reached() {
         let keyed = Keyed::new(64);
         for number in 0..10_000 {
-            keyed.entry(&key(number), &AccessScope::new(), second(number as u64));
+            keyed.entry(&key(number), &AccessScope::new(), || second(number as u64));
         }
         assert_eq!(keyed.len(), 64);
         assert!(keyed.grants().len() <= 65);
@@ -403,9 +464,9 @@ mod tests {
     fn a_key_in_use_stays() {
         let keyed = Keyed::new(2);
         let kept: Vec<_> =
-            (0..5).map(|number| keyed.entry(&key(number), &AccessScope::new(), second(1))).collect();
+            (0..5).map(|number| keyed.entry(&key(number), &AccessScope::new(), || second(1))).collect();
         for number in 5..50 {
-            keyed.entry(&key(number), &AccessScope::new(), second(2));
+            keyed.entry(&key(number), &AccessScope::new(), || second(2));
         }
         for (number, entry) in kept.iter().enumerate() {
             let found = keyed.get(&key(number), &AccessScope::new());

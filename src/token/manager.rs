@@ -21,6 +21,7 @@ use crate::token::Event;
 use crate::token::PersistFailure;
 use crate::token::Published;
 use crate::token::Reason;
+use crate::token::Rush;
 use crate::token::Token;
 use crate::token::TokenKey;
 use crate::token::TokenManagerBuilder;
@@ -123,7 +124,7 @@ impl TokenManager {
     /// As [`token`](Self::token).
     pub async fn token_for(&self, key: &TokenKey, scope: &AccessScope) -> Result<Token, Error> {
         let identity = self.identity(key, scope);
-        if let Some(token) = self.current(&identity, |published| published.token.clone()) {
+        if let Some(token) = self.current(&identity, Rush::Unlikely, |published| published.token.clone()) {
             return Ok(token);
         }
         Ok(self.acquire(&identity).await?.token.clone())
@@ -304,13 +305,22 @@ impl TokenManager {
 
     /// The entry of a key and a scope, which stays as long as it is held.
     pub(crate) fn identity(&self, key: &TokenKey, scope: &AccessScope) -> Identity {
-        Identity(self.0.keyed.entry(key, scope, self.0.clock.now()))
+        Identity(self.0.keyed.entry(key, scope, || self.0.clock.now()))
     }
 
     /// The token that can be sent right now, without a lock, a wait or an allocation. When its successor is wanted, one
     /// of the callers starts to get it on the way.
-    pub(crate) fn current<T>(&self, identity: &Identity, take: impl FnOnce(&Published) -> T) -> Option<T> {
+    pub(crate) fn current<T>(
+        &self,
+        identity: &Identity,
+        rush: Rush,
+        take: impl FnOnce(&Published) -> T,
+    ) -> Option<T> {
         let now = self.0.clock.now();
+        // Whoever is asked for all the time is held by a layer, and does not leave anyhow.
+        if rush == Rush::Unlikely {
+            identity.0.touch(now);
+        }
         let take = |published: &Published| {
             self.served(&identity.0, published, now);
             take(published)
@@ -324,6 +334,11 @@ impl TokenManager {
             }
             Found::Nothing => None,
         }
+    }
+
+    /// The token that can be sent right now, for somebody who does not send it.
+    pub(crate) fn glance<T>(&self, identity: &Identity, look: impl FnOnce(&Published) -> T) -> Option<T> {
+        identity.0.served(self.0.clock.now())?.as_deref().map(look)
     }
 
     /// The current token; waits for one when there is none.
@@ -391,6 +406,7 @@ impl TokenManager {
     /// Asks the slot.
     fn step(&self, entry: &Entry, another: bool) -> Result<Step, Error> {
         let now = self.0.clock.now();
+        entry.touch(now);
         entry.change(|state| {
             let decision =
                 if another { state.slot.force(now) } else { state.slot.read(now, &self.0.settings) };

@@ -6,7 +6,6 @@ use crate::origin::Origin;
 use crate::protocol::oauth1::encode::Escape;
 use crate::protocol::oauth1::encode::escape;
 use crate::protocol::oauth1::encode::escape_lowercase;
-use crate::protocol::oauth1::encode::is_unreserved;
 
 /// What the server takes for the scheme, the host and the path of a request, where that is not what the client sends
 /// (RFC 5849 §3.4.1.2).
@@ -129,7 +128,10 @@ impl<'a> BaseUri<'a> {
 
 impl<'a> Authority<'a> {
     fn parse(authority: &'a [u8]) -> Self {
-        if authority.iter().all(|&byte| is_unreserved(byte) && !byte.is_ascii_uppercase()) {
+        // Every byte is looked at, even behind one that is not plain: that goes for several at once.
+        let is_plain =
+            |byte: u8| byte.is_ascii_lowercase() | byte.is_ascii_digit() | (byte == b'.') | (byte == b'-');
+        if authority.iter().fold(true, |all, &byte| all & is_plain(byte)) {
             return Self { host: authority, port: Port::Absent, is_plain: true };
         }
         // From the end on, the first of these says what is there: a port, no port but the end of an IPv6 address, whose

@@ -16,11 +16,11 @@ pub(crate) enum Escape {
 pub(crate) fn escape(bytes: &[u8], times: Escape, out: &mut Vec<u8>) {
     let mut done = 0;
     for_each_reserved(bytes, |index, byte| {
-        append(bytes, done, index, out);
+        append::<16>(bytes, done, index, out);
         percent(byte, times, out);
         done = index + 1;
     });
-    append(bytes, done, bytes.len(), out);
+    append::<16>(bytes, done, bytes.len(), out);
 }
 
 /// Appends `bytes`, percent-encoded once, with ASCII letters in lower case.
@@ -57,14 +57,14 @@ pub(crate) fn decode_first(form: &[u8]) -> Option<(u8, usize)> {
     }
 }
 
-/// Appends `text[start..end]`.
+/// Appends `text[start..end]`, which is expected to be at most `N` bytes long.
 ///
-/// A short piece is copied as sixteen bytes of which the surplus is cut off again: copies of a fixed size are made in
+/// A short piece is copied as `N` bytes of which the surplus is cut off again: copies of a fixed size are made in
 /// place, where others are calls, and a request is made of many short pieces.
-pub(crate) fn append(text: &[u8], start: usize, end: usize, out: &mut Vec<u8>) {
+pub(crate) fn append<const N: usize>(text: &[u8], start: usize, end: usize, out: &mut Vec<u8>) {
     let rest = text.get(start..).unwrap_or_default();
     let length = end.saturating_sub(start);
-    match rest.first_chunk::<16>() {
+    match rest.first_chunk::<N>() {
         Some(chunk) if length <= chunk.len() => {
             let end = out.len() + length;
             out.extend_from_slice(chunk);
@@ -76,12 +76,17 @@ pub(crate) fn append(text: &[u8], start: usize, end: usize, out: &mut Vec<u8>) {
 
 /// Calls `found` with each byte that is not unreserved, and its position.
 ///
-/// They are found for 64 bytes at a time: where a name or a value ends cannot be foreseen, and a processor that guesses
+/// They are found for 32 bytes at a time: where a name or a value ends cannot be foreseen, and a processor that guesses
 /// wrongly takes longer than one that looks at every byte in the same way.
 pub(crate) fn for_each_reserved(bytes: &[u8], mut found: impl FnMut(usize, u8)) {
     let mut start = 0;
-    for chunk in bytes.chunks(64) {
-        let mut positions = reserved_of(chunk);
+    for chunk in bytes.chunks(32) {
+        let mut positions = match (chunk.first_chunk(), bytes.last_chunk()) {
+            (Some(chunk), _) => reserved_of(chunk),
+            // What is left at the end is looked at together with what is before it.
+            (None, Some(last)) => reserved_of(last) >> (last.len() - chunk.len()),
+            (None, None) => reserved_of_few(chunk),
+        };
         while positions != 0 {
             let index = positions.trailing_zeros() as usize;
             positions &= positions - 1;
@@ -93,12 +98,31 @@ pub(crate) fn for_each_reserved(bytes: &[u8], mut found: impl FnMut(usize, u8)) 
     }
 }
 
-/// The positions of the bytes that are not unreserved, among at most 64, as bits.
-fn reserved_of(chunk: &[u8]) -> u64 {
-    let bit = |byte: u8| u64::from(!is_unreserved(byte));
+/// The positions of the bytes that are not unreserved, as bits.
+///
+/// Without a table, and as many as the compiler does not unroll: so it looks at sixteen at once.
+fn reserved_of(bytes: &[u8; 32]) -> u32 {
+    let mut flags = [0; 32];
+    for (flag, &byte) in flags.iter_mut().zip(bytes) {
+        let is_letter = (byte | 0x20).wrapping_sub(b'a') < 26;
+        // The digits come right after `-`, `.` and `/`.
+        let is_digit_or_mark = (byte.wrapping_sub(b'-') < 13) & (byte != b'/');
+        let is_unreserved = is_letter | is_digit_or_mark | (byte == b'_') | (byte == b'~');
+        *flag = u8::from(!is_unreserved);
+    }
+    flags.chunks_exact(8).rev().filter_map(|eight| eight.first_chunk()).fold(0, |positions, eight| {
+        // Moves the bit of byte 0 to position 56, that of byte 1 to position 57, and so on; no two meet on their way.
+        let bits = u64::from_le_bytes(*eight).wrapping_mul(0x0102_0408_1020_4080) >> 56;
+        positions << 8 | bits as u32
+    })
+}
+
+/// The same for fewer, which are not worth being copied to where they could be looked at together.
+fn reserved_of_few(bytes: &[u8]) -> u32 {
+    let bit = |byte: u8| u32::from(!is_unreserved(byte));
     let mut positions = 0;
     let mut index = 0;
-    let eights = chunk.chunks_exact(8);
+    let eights = bytes.chunks_exact(8);
     let rest = eights.remainder();
     for eight in eights {
         // As an array it is looked at without a loop.
@@ -214,7 +238,7 @@ mod tests {
         for start in 0..text.len() {
             for end in start..=text.len() {
                 let mut out = vec![0xff];
-                append(&text, start, end, &mut out);
+                append::<16>(&text, start, end, &mut out);
                 assert_eq!(out.split_first(), Some((&0xff, &text[start..end])));
             }
         }
@@ -229,6 +253,22 @@ mod tests {
             let mut found = Vec::new();
             for_each_reserved(&text, |index, byte| found.push((index, byte)));
             assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn every_reserved_byte_is_found_wherever_it_stands() {
+        for byte in 0..=u8::MAX {
+            for length in [1, 7, 31, 32, 33, 63, 64, 70] {
+                for index in 0..length {
+                    let mut text = vec![b'a'; length];
+                    text[index] = byte;
+                    let mut found = Vec::new();
+                    for_each_reserved(&text, |index, byte| found.push((index, byte)));
+                    let expected = if is_unreserved(byte) { vec![] } else { vec![(index, byte)] };
+                    assert_eq!(found, expected, "{byte:#x} at {index} of {length}");
+                }
+            }
         }
     }
 

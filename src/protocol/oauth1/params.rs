@@ -15,6 +15,8 @@ use crate::protocol::oauth1::scratch::wipe;
 
 /// What every protocol parameter's name begins with.
 pub(crate) const PREFIX: &[u8] = b"oauth_";
+/// The same as the first six bytes of sixteen.
+const OAUTH: u128 = 0x6f61_7574_685f;
 
 /// Between a name and its value, and between two parameters, in the base string.
 pub(crate) const EQUALS: &[u8] = b"%3D";
@@ -40,7 +42,7 @@ pub(crate) struct Parameters {
 #[derive(Clone, Copy, Debug)]
 struct Entry {
     /// The first bytes of the name as a number, which decides most comparisons.
-    begin: u64,
+    begin: u128,
     start: usize,
     name_end: usize,
     end: usize,
@@ -74,7 +76,7 @@ impl Parameters {
         let mut name_end = None;
         let mut done = 0;
         for_each_reserved(form, |index, byte| {
-            append(form, done, index, &mut self.text);
+            append::<16>(form, done, index, &mut self.text);
             done = index + 1;
             match byte {
                 b'&' => {
@@ -93,7 +95,7 @@ impl Parameters {
                 }
             }
         });
-        append(form, done, form.len(), &mut self.text);
+        append::<16>(form, done, form.len(), &mut self.text);
         self.end_pair(start, name_end);
         self.check(first, source, names)
     }
@@ -129,11 +131,10 @@ impl Parameters {
     /// between two of them.
     pub(crate) fn write_sorted(&mut self, run: Option<impl FnOnce(&mut Vec<u8>)>, out: &mut Vec<u8>) {
         let text = self.text.as_slice();
-        for entry in &mut self.entries {
-            entry.begin = begin(text, entry.start, entry.name_end);
-        }
         // Numbers first, which sort much quicker than texts; then those that begin alike, if there are any.
-        self.entries.sort_unstable_by_key(|entry| entry.begin);
+        if !self.entries.is_sorted_by_key(|entry| entry.begin) {
+            self.entries.sort_unstable_by_key(|entry| entry.begin);
+        }
         if self.entries.windows(2).any(|pair| matches!(pair, [left, right] if left.begin == right.begin)) {
             for alike in self.entries.chunk_by_mut(|left, right| left.begin == right.begin) {
                 alike.sort_unstable_by(|left, right| left.compare(right, text));
@@ -177,19 +178,21 @@ impl Parameters {
         }
         let end = self.text.len();
         self.text.extend_from_slice(AND);
-        self.entries.push(Entry { begin: 0, start, name_end, end });
+        let begin = begin(&self.text, start, name_end);
+        // Letters and `_` are never escaped, so that an encoded name begins like the decoded one.
+        self.has_oauth_names |= begin >> 80 == OAUTH;
+        self.entries.push(Entry { begin, start, name_end, end });
     }
 
     /// Looks for names that begin with `oauth_` from the entry `first` on.
-    fn check(&mut self, first: usize, source: Source, names: &OauthNames) -> Result<(), Error> {
+    fn check(&self, first: usize, source: Source, names: &OauthNames) -> Result<(), Error> {
+        if !self.has_oauth_names {
+            return Ok(());
+        }
         for entry in self.entries.get(first..).unwrap_or_default() {
-            // Letters and `_` are never escaped, so that an encoded name begins like the decoded one.
             let name = slice(&self.text, entry.start, entry.name_end);
-            if name.starts_with(PREFIX) {
-                if names.refuse(name) {
-                    return Err(present(name, source.describe()));
-                }
-                self.has_oauth_names = true;
+            if name.starts_with(PREFIX) && names.refuse(name) {
+                return Err(present(name, source.describe()));
             }
         }
         Ok(())
@@ -206,7 +209,7 @@ impl Entry {
 
     /// Appends the parameter and what separates it from the next.
     fn write(&self, text: &[u8], out: &mut Vec<u8>) {
-        append(text, self.start, self.end + AND.len(), out);
+        append::<48>(text, self.start, self.end + AND.len(), out);
     }
 }
 
@@ -246,20 +249,20 @@ pub(crate) fn present(name: &[u8], place: &'static str) -> Error {
     Error::new(ErrorKind::ProtocolParameterPresent).detail(format!("`{shown}{more}` {place}"))
 }
 
-/// The first eight bytes of `text[start..end]`, as a number that sorts as they do. Shorter texts are filled with zeros,
+/// The first sixteen bytes of `text[start..end]`, as a number that sorts as they do. Shorter texts are filled with zeros,
 /// which sort before every byte of an encoded text.
-fn begin(text: &[u8], start: usize, end: usize) -> u64 {
+fn begin(text: &[u8], start: usize, end: usize) -> u128 {
     let length = end - start;
     match text.get(start..).and_then(<[u8]>::first_chunk) {
-        Some(chunk) if length >= 8 => u64::from_be_bytes(*chunk),
+        Some(chunk) if length >= 16 => u128::from_be_bytes(*chunk),
         // What comes behind the end is masked, which is quicker than copying what is before it.
-        Some(chunk) => u64::from_be_bytes(*chunk) & !(u64::MAX >> (8 * length)),
+        Some(chunk) => u128::from_be_bytes(*chunk) & !(u128::MAX >> (8 * length)),
         None => {
-            let mut chunk = [0; 8];
+            let mut chunk = [0; 16];
             for (to, from) in chunk.iter_mut().zip(slice(text, start, end)) {
                 *to = *from;
             }
-            u64::from_be_bytes(chunk)
+            u128::from_be_bytes(chunk)
         }
     }
 }

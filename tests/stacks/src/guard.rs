@@ -42,15 +42,24 @@ pub enum Status {
 
 /// `api` with the provider in front of it, on a free port. `/token` is the provider's.
 pub async fn guarded(api: Router) -> Stage {
-    guarded_with(api, Status::Head).await
+    start(api, Status::Head, false).await
+}
+
+/// The same over TLS.
+pub async fn guarded_over_tls(api: Router) -> Stage {
+    start(api, Status::Head, true).await
 }
 
 /// The same, for a gRPC server that says what it refuses where `status` has it.
 pub async fn guarded_with(api: Router, status: Status) -> Stage {
+    start(api, status, false).await
+}
+
+async fn start(api: Router, status: Status, tls: bool) -> Stage {
     let clock = ManualClock::new();
     let provider =
         Provider::builder().test_clients().access_token_lifetime(LIFETIME).clock(clock.clone()).build();
-    let server = Server::start(guard(provider.clone(), api, status), false).await;
+    let server = Server::start(guard(provider.clone(), api, status), tls).await;
     Stage { provider, clock, server }
 }
 

@@ -217,10 +217,11 @@ where
             match acceptor {
                 None => connection(stream, service).await,
                 // A client that does not like the certificate goes away here.
-                Some(acceptor) => match acceptor.accept(stream).await {
-                    Ok(stream) => connection(stream, service).await,
-                    Err(_) => (),
-                },
+                Some(acceptor) => {
+                    if let Ok(stream) = acceptor.accept(stream).await {
+                        connection(stream, service).await;
+                    }
+                }
             }
         });
     }

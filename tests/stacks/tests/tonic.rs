@@ -8,6 +8,7 @@
 //! it as well, and sends nothing again.
 
 use axum::Router;
+use http::Request;
 use http::Uri;
 use tokio_stream::StreamExt;
 use tonic::Code;
@@ -21,6 +22,7 @@ use tonic_health::pb::health_check_response::ServingStatus as Serving;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::server::HealthReporter;
 use tower::ServiceBuilder;
+use tower::ServiceExt;
 use tower_oauth::Error;
 use tower_oauth::ErrorKind;
 use tower_oauth::OAuth2Layer;
@@ -28,6 +30,7 @@ use tower_oauth::Origins;
 use tower_oauth::Token;
 use tower_oauth::TokenKey;
 use tower_oauth::TokenManager;
+use tower_oauth::adapter::RequestBody;
 use tower_oauth::body::Recording;
 use tower_oauth::body::Untouched;
 use tower_oauth::oauth2::OAuth2;
@@ -36,6 +39,7 @@ use tower_oauth::token::token_source_fn;
 use tower_oauth_stacks::guard;
 use tower_oauth_stacks::guard::SIGNED;
 use tower_oauth_stacks::guard::guarded;
+use tower_oauth_stacks::guard::guarded_over_tls;
 use tower_oauth_stacks::guard::guarded_with;
 use tower_oauth_stacks::stage::LIFETIME;
 use tower_oauth_stacks::stage::Stage;
@@ -176,6 +180,20 @@ async fn the_only_origin_stands_for_the_relative_uris_that_generated_clients_sen
     let origin: Uri = stage.server.origin().parse().unwrap();
     let answer = HealthClient::with_origin(service, origin).check(orders()).await.unwrap();
     assert_eq!(answer.into_inner().status(), Serving::Serving);
+}
+
+#[tokio::test]
+async fn the_client_of_this_crate_carries_calls_over_tls() {
+    let stage = guarded_over_tls(health().await.0).await;
+    let http = stage.client().map_request(|request: Request<Body>| request.map(RequestBody::new));
+    let service = ServiceBuilder::new().layer(guard::grpc(&stage)).service(http);
+    let mut client = HealthClient::with_origin(service, stage.server.origin().parse().unwrap());
+    assert_eq!(client.check(orders()).await.unwrap().into_inner().status(), Serving::Serving);
+    stage.provider.revoke_all_access_tokens();
+    let mut states = client.watch(orders()).await.unwrap().into_inner();
+    assert_eq!(states.next().await.unwrap().unwrap().status(), Serving::Serving);
+    let stats = stage.provider.stats();
+    assert_eq!((stats.resource.valid, stats.resource.revoked, stats.token_requests), (2, 1, 2));
 }
 
 #[tokio::test]

@@ -48,7 +48,7 @@ enum Refused {
     TooLarge,
     TooBusy,
     NotLoggedIn,
-    TokenRefused,
+    BadToken,
     UpstreamFailed,
     UpstreamSlow,
 }
@@ -85,7 +85,7 @@ async fn forward(State(proxy): State<Proxy>, request: Request) -> Result<Respons
         proxy.client.oneshot(request).await.map_err(|error| Refused::from_error(&tenant, &error))?;
     if [StatusCode::UNAUTHORIZED, StatusCode::PROXY_AUTHENTICATION_REQUIRED].contains(&response.status()) {
         // It was our token that was refused, not the caller's key.
-        return Err(Refused::TokenRefused);
+        return Err(Refused::BadToken);
     }
     let (mut head, body) = response.into_parts();
     clean_response(&mut head.headers);
@@ -133,7 +133,7 @@ impl IntoResponse for Refused {
             Self::TooLarge => (StatusCode::PAYLOAD_TOO_LARGE, "the request's body is too large"),
             Self::TooBusy => (StatusCode::SERVICE_UNAVAILABLE, "too many requests at once"),
             Self::NotLoggedIn => (StatusCode::UNAUTHORIZED, "the tenant has to log in at the upstream again"),
-            Self::TokenRefused => (StatusCode::BAD_GATEWAY, "the upstream refused the tenant's token"),
+            Self::BadToken => (StatusCode::BAD_GATEWAY, "the upstream refused the tenant's token"),
             Self::UpstreamFailed => (StatusCode::BAD_GATEWAY, "the upstream, or its login, failed"),
             Self::UpstreamSlow => (StatusCode::GATEWAY_TIMEOUT, "the upstream, or its login, took too long"),
         };

@@ -4,7 +4,7 @@ use axum::http::uri::{Authority, Scheme};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Uri, header};
 
 /// Headers about one connection, which end with it (RFC 9110 §7.6.1), and those that `Connection` names besides.
-const HOP_BY_HOP: [HeaderName; 9] = [
+static HOP_BY_HOP: [HeaderName; 9] = [
     header::CONNECTION,
     HeaderName::from_static("keep-alive"),
     header::PROXY_AUTHENTICATE,
@@ -17,7 +17,7 @@ const HOP_BY_HOP: [HeaderName; 9] = [
 ];
 
 /// What callers say to us, and not to the upstream: who they are, what they store for us, and where they claim to come from.
-const FOR_US: [HeaderName; 10] = [
+static FOR_US: [HeaderName; 10] = [
     header::AUTHORIZATION,
     header::COOKIE,
     header::EXPECT,
@@ -31,7 +31,7 @@ const FOR_US: [HeaderName; 10] = [
 ];
 
 /// What the upstream says to us: one caller's cookies would be those of all callers, and a challenge is for whoever holds the token.
-const FROM_UPSTREAM: [HeaderName; 3] =
+static FROM_UPSTREAM: [HeaderName; 3] =
     [header::SET_COOKIE, header::WWW_AUTHENTICATE, HeaderName::from_static("authentication-info")];
 
 /// Leaves what the upstream may see.
@@ -79,6 +79,10 @@ impl Upstream {
         let invalid = || format!("{url} is not the URL of an upstream, such as https://api.example.com/v1");
         let parts = url.parse::<Uri>().map_err(|_| invalid())?.into_parts();
         let (Some(scheme), Some(authority)) = (parts.scheme, parts.authority) else { return Err(invalid()) };
+        // The layer would refuse each request; it is better said at the start.
+        if scheme != Scheme::HTTPS && !["localhost", "127.0.0.1", "[::1]"].contains(&authority.host()) {
+            return Err(format!("{url} is not https, and tokens are not sent over anything else"));
+        }
         let base_path = parts.path_and_query.map(|path| path.path().trim_end_matches('/').to_owned());
         Ok(Self { scheme, authority, base_path: base_path.unwrap_or_default() })
     }
@@ -139,6 +143,14 @@ mod tests {
             ["/", "//evil.test", "/alice/../x", "/alice/a/%2E%2e/x", "/alice/..%2fx", "/alice/..%5cx/.."]
         {
             assert_eq!(resolve(uri), None, "{uri}");
+        }
+    }
+
+    #[test]
+    fn an_upstream_is_https_or_this_machine() {
+        assert!(Upstream::parse("http://127.0.0.1:8080").is_ok());
+        for url in ["http://api.test", "api.test/v1", "/v1"] {
+            assert!(Upstream::parse(url).is_err(), "{url}");
         }
     }
 
