@@ -210,6 +210,48 @@ async fn a_warm_request_with_a_key_of_its_own_allocates_nothing() {
 }
 
 #[tokio::test]
+async fn warm_requests_of_10_000_tenants_allocate_nothing_on_any_thread() {
+    const TENANTS: usize = 10_000;
+    let source = token_source_fn(|_| async { Ok(Token::new("token")) });
+    let manager = TokenManager::builder(source).max_keys(2 * TENANTS).build();
+    let layer = OAuth2Layer::with_manager(Origins::one("https://api.test").unwrap(), manager).key_per_request();
+    let mut keys = Vec::new();
+    for number in 0..TENANTS {
+        let key = TokenKey::new(format!("tenant-{number}"));
+        layer.manager().put(&key, Token::new(format!("token-{number}"))).await.unwrap();
+        keys.push(key);
+    }
+    let run = || {
+        let mut service = layer.layer(Leaf);
+        let mut keyed = |key: &TokenKey| {
+            let mut request = request("https://api.test/");
+            request.extensions_mut().insert(key.clone());
+            allocations(&mut service, request)
+        };
+        // The first call on a thread sets up what belongs to the thread.
+        keyed(&keys[0]);
+        keys.iter().map(keyed).sum::<usize>()
+    };
+    assert_eq!(run(), 0);
+    let others = [0; 4].map(|_| std::thread::scope(|scope| scope.spawn(run).join().unwrap()));
+    assert_eq!(others, [0; 4]);
+}
+
+#[tokio::test]
+async fn threads_that_share_a_token_get_their_copies_once_and_then_allocate_nothing() {
+    let layer = OAuth2Layer::new(Origins::one("https://api.test").unwrap(), StaticToken::new("token"));
+    layer.manager().token(&TokenKey::default()).await.unwrap();
+    let run = || {
+        let mut service = layer.layer(Leaf);
+        allocations(&mut service, request("https://api.test/"));
+        (0..2_000).map(|_| allocations(&mut service, request("https://api.test/"))).sum::<usize>()
+    };
+    assert_eq!(run(), 0);
+    let others = [0; 4].map(|_| std::thread::scope(|scope| scope.spawn(run).join().unwrap()));
+    assert_eq!(others, [0; 4]);
+}
+
+#[tokio::test]
 async fn a_token_that_is_being_renewed_is_served_without_allocation() {
     use std::sync::Arc;
     use std::sync::Mutex;

@@ -1,6 +1,7 @@
 //! The clients, each with one connection for each task.
 
 use std::future::Future;
+use std::io::Write;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -143,6 +144,7 @@ struct LongHeader<S>(S);
 
 /// As long as the header of [`OAuth1Layer`] for these credentials.
 const LENGTH: usize = 268;
+const PADDING: [u8; LENGTH] = [b'x'; LENGTH];
 
 impl<S: Service<Request<Full<Bytes>>>> Service<Request<Full<Bytes>>> for LongHeader<S> {
     type Response = S::Response;
@@ -155,10 +157,8 @@ impl<S: Service<Request<Full<Bytes>>>> Service<Request<Full<Bytes>>> for LongHea
 
     fn call(&mut self, mut request: Request<Full<Bytes>>) -> S::Future {
         let mut text = Vec::with_capacity(LENGTH);
-        while text.len() < LENGTH {
-            text.extend_from_slice(format!("{:016x}", rand::random::<u64>()).as_bytes());
-        }
-        text.truncate(LENGTH);
+        text.extend_from_slice(&PADDING[..LENGTH - 16]);
+        write!(text, "{:016x}", rand::random::<u64>()).expect("there is room");
         let mut value = HeaderValue::from_maybe_shared(Bytes::from(text)).expect("visible ASCII");
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);

@@ -10,8 +10,8 @@ use crate::secret::Secret;
 use crate::token_key::TokenKey;
 use crate::token_key::hash_of;
 
-/// What spans and events say of the [`TokenKey`](super::TokenKey) that they are about; set by
-/// [`TokenManagerBuilder::log_keys`](super::TokenManagerBuilder::log_keys). Metrics never say anything of it.
+/// What spans and events say of the [`TokenKey`](crate::TokenKey) that they are about; set by
+/// [`TokenManagerBuilder::log_keys`](crate::token::TokenManagerBuilder::log_keys). Metrics never say anything of it.
 ///
 /// Keys are tenants and users, and their names are often personal. Where a name is not to be shown, it is also taken out
 /// of the texts of errors.

@@ -165,6 +165,12 @@ mod tests {
     }
 
     #[test]
+    fn the_bound_is_that_of_the_table() {
+        let what = "uses of one tenant's token by other threads before they get copies of its header";
+        crate::defaults::assert_documented(what, PATIENCE);
+    }
+
+    #[test]
     fn what_no_header_may_carry_is_none() {
         assert!(HeaderCopies::new(b"a\nb".to_vec()).is_none());
     }
