@@ -214,7 +214,8 @@ async fn warm_requests_of_10_000_tenants_allocate_nothing_on_any_thread() {
     const TENANTS: usize = 10_000;
     let source = token_source_fn(|_| async { Ok(Token::new("token")) });
     let manager = TokenManager::builder(source).max_keys(2 * TENANTS).build();
-    let layer = OAuth2Layer::with_manager(Origins::one("https://api.test").unwrap(), manager).key_per_request();
+    let layer =
+        OAuth2Layer::with_manager(Origins::one("https://api.test").unwrap(), manager).key_per_request();
     let mut keys = Vec::new();
     for number in 0..TENANTS {
         let key = TokenKey::new(format!("tenant-{number}"));

@@ -1,4 +1,9 @@
 //! The HMAC methods.
+//!
+//! The ratios against L2 are those of `Signer::sign_parts`: from the head of an `http::Request`, and its body, to the
+//! header that is on it. What the layer does beyond that is measured beside it, with its defaults, and has no goal here:
+//! it looks at the origin, reads the body of a form, keeps a copy of the request for a server whose clock differs, and
+//! looks at the response. That takes longer than the signature, and is not hidden in its ratio.
 
 use hmac::KeyInit;
 use hmac::Mac;
