@@ -16,11 +16,12 @@ const THREADS: usize = 2;
 /// How long a turn takes, about.
 const TURN: Duration = Duration::from_millis(2);
 /// How many rounds there are, unless something else is asked for.
-const ROUNDS: usize = 101;
+const ROUNDS: usize = 201;
 /// How often a task does its work before the next one of its thread has its turn.
 const SLICE: u64 = 4;
-/// A round counts when each thread had a processor for most of it; otherwise the threads did not run at once.
-const PRESENCE: f64 = 0.8;
+/// A round counts when its threads ran side by side for this part of the time at least: when other programs are at work, one
+/// thread may well have done its turn before the other got a processor.
+const TOGETHER: f64 = 0.8;
 
 /// Does the operation as often as it is told.
 type Task<'a> = Box<dyn FnMut(u64) + 'a>;
@@ -78,8 +79,23 @@ impl Line {
 struct Lap {
     /// Nanoseconds of CPU time for each operation.
     cost: f64,
-    /// The part of the time in which it had a processor.
-    presence: f64,
+    began: Instant,
+    ended: Instant,
+    /// Of this, it had a processor for so long.
+    spent: Duration,
+}
+
+/// Whether these turns were taken at the same time, without a break.
+fn is_together<'a>(laps: impl Iterator<Item = &'a Lap> + Clone) -> bool {
+    let first = laps.clone().map(|lap| lap.began).max();
+    let last = laps.clone().map(|lap| lap.ended).min();
+    let Some((first, last)) = first.zip(last) else { return false };
+    let common = last.saturating_duration_since(first).as_secs_f64();
+    let mut shares = laps.map(|lap| {
+        let length = (lap.ended - lap.began).as_secs_f64();
+        (common / length).min(lap.spent.as_secs_f64() / length)
+    });
+    shares.all(|share| share >= TOGETHER)
 }
 
 impl<'a> Race<'a> {
@@ -130,7 +146,7 @@ impl<'a> Race<'a> {
             let rounds = (0..self.rounds).map(|round| {
                 let count = laps(round).count() as f64;
                 let cost = laps(round).map(|lap| lap.cost).sum::<f64>() / count;
-                (cost, laps(round).all(|lap| lap.presence >= PRESENCE))
+                (cost, is_together(laps(round)))
             });
             Standing::of_rounds(&contender.name, rounds.collect(), threads[0].1[index])
         });
@@ -171,11 +187,8 @@ impl<'a> Race<'a> {
                 let times = turns[index].load(Ordering::Relaxed) as u64;
                 let (began, before) = (Instant::now(), thread_time());
                 run(crew, times);
-                let (spent, passed) = (thread_time() - before, began.elapsed());
-                laps[index].push(Lap {
-                    cost: spent.as_nanos() as f64 / times as f64,
-                    presence: spent.as_secs_f64() / passed.as_secs_f64(),
-                });
+                let (spent, ended) = (thread_time() - before, Instant::now());
+                laps[index].push(Lap { cost: spent.as_nanos() as f64 / times as f64, began, ended, spent });
             }
         }
         (laps, counts)

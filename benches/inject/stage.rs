@@ -139,7 +139,7 @@ pub(crate) fn now<F: Future>(future: F) -> F::Output {
 }
 
 /// How many futures are polled one after the other.
-const BATCH: usize = 256;
+const BATCH: usize = 64;
 
 /// What the layer's future adds to the leaf's: from its first poll until it is gone.
 pub(crate) fn future(ratios: &mut Ratios, warm: &mut dyn FnMut(&OAuth2Layer)) {

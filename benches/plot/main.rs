@@ -5,7 +5,7 @@ use plotters::prelude::*;
 use tower_oauth_benches::Chart;
 
 /// From left to right, and from top to bottom.
-const CHARTS: [&str; 4] = ["sign_parameters", "sign_form", "inject_tenants", "inject_tasks"];
+const CHARTS: [&str; 4] = ["sign_parameters", "sign_form", "inject", "inject_tasks"];
 const PANEL: (u32, u32) = (470, 330);
 const COLORS: [RGBColor; 8] = [
     RGBColor(0xd9, 0x48, 0x01),
