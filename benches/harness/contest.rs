@@ -142,7 +142,9 @@ const ENOUGH: usize = 9;
 fn sorted(values: Vec<f64>, sound: Vec<bool>) -> Vec<f64> {
     let enough = sound.iter().filter(|sound| **sound).count() >= ENOUGH.min(values.len());
     if !enough {
-        println!("  (the threads hardly ever ran at the same time: this machine is too busy for such a race)");
+        println!(
+            "  (the threads hardly ever ran at the same time: this machine is too busy for such a race)"
+        );
     }
     let kept = values.into_iter().zip(sound).filter(|(_, sound)| *sound || !enough);
     let mut kept: Vec<f64> = kept.map(|(value, _)| value).collect();
