@@ -36,6 +36,9 @@ fn draw(chart: &Chart, panel: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(),
     let least = points().map(|(amount, _)| amount).min().unwrap_or(1).max(1);
     let dearest = points().map(|(_, cost)| cost).fold(1.0, f64::max);
     let cheapest = points().map(|(_, cost)| cost).fold(f64::MAX, f64::min);
+    // As much room above the lines as the legend needs, which is a part of what the axis shows.
+    let legend = (chart.series.len() as f64 * 14.0 + 16.0) / f64::from(PANEL.1 - 80);
+    let top = cheapest * (dearest / cheapest).powf(1.0 / (1.0 - legend).max(0.3));
     let mut context = ChartBuilder::on(panel)
         .caption(format!("{}, {}", chart.title, chart.y_axis), ("sans-serif", 15))
         .margin(10)
@@ -43,7 +46,7 @@ fn draw(chart: &Chart, panel: &DrawingArea<SVGBackend<'_>, Shift>) -> Result<(),
         .y_label_area_size(58)
         .build_cartesian_2d(
             (least as f64..most as f64 * 1.1).log_scale(),
-            (cheapest * 0.7..dearest * 6.0).log_scale(),
+            (cheapest * 0.7..top * 1.2).log_scale(),
         )?;
     context
         .configure_mesh()
