@@ -26,8 +26,7 @@ use scenario::SECRETS;
 async fn told(key_names: KeyNames) -> (Capture, scenario::Shown) {
     let capture = Capture::default();
     let _subscriber = tracing::subscriber::set_default(capture.subscriber());
-    let recorder = capture.recorder();
-    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let _recorder = metrics::set_default_local_recorder(capture.recorder());
     let shown = scenario::everything(key_names).await;
     (capture, shown)
 }
@@ -126,8 +125,7 @@ async fn a_recorder_that_comes_after_the_layer_is_told_what_follows() {
     let (layer, clock) = scenario::plain_layer();
     scenario::get(&layer).await;
     let capture = Capture::default();
-    let recorder = capture.recorder();
-    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let _recorder = metrics::set_default_local_recorder(capture.recorder());
     clock.advance(std::time::Duration::from_secs(7));
     scenario::get(&layer).await;
     scenario::get(&layer).await;
@@ -137,8 +135,7 @@ async fn a_recorder_that_comes_after_the_layer_is_told_what_follows() {
 #[tokio::test(start_paused = true)]
 async fn what_alerts_look_at_is_there_before_there_is_anything_to_count() {
     let capture = Capture::default();
-    let recorder = capture.recorder();
-    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let _recorder = metrics::set_default_local_recorder(capture.recorder());
     let (layer, _) = scenario::plain_layer();
     scenario::get(&layer).await;
     for name in
@@ -153,8 +150,7 @@ async fn what_alerts_look_at_is_there_before_there_is_anything_to_count() {
 async fn a_refresh_that_panics_is_told_as_one_that_failed() {
     let capture = Capture::default();
     let _subscriber = tracing::subscriber::set_default(capture.subscriber());
-    let recorder = capture.recorder();
-    let _recorder = metrics::set_default_local_recorder(&recorder);
+    let _recorder = metrics::set_default_local_recorder(capture.recorder());
     let source = token_source_fn(|_| async { panic!("a source that panics") });
     let manager = TokenManager::builder(source).build();
     assert!(manager.token(&TokenKey::default()).await.is_err());

@@ -65,8 +65,9 @@ impl Capture {
         Watcher(self.clone())
     }
 
-    pub fn recorder(&self) -> impl metrics::Recorder + use<> {
-        Recorder(self.clone())
+    /// One that stays where it is, as a program's does: recorders are told apart by their address.
+    pub fn recorder(&self) -> &'static dyn metrics::Recorder {
+        Box::leak(Box::new(Recorder(self.clone())))
     }
 
     /// The spans by the order in which they began; their numbers begin with 1.
