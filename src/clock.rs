@@ -28,6 +28,8 @@ pub trait Clock: Send + Sync + 'static {
 
     /// How much time has passed since some moment that does not change. Unlike [`now`](Self::now) it never goes back, and
     /// nobody sets it: what a server's clock says is kept against it. By default it is measured with [`Instant`].
+    ///
+    /// It need not be read as often as [`now`](Self::now): within one second of that, the two are taken to go alike.
     fn monotonic(&self) -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed()
@@ -54,34 +56,40 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that is shared and erased, as configuration holds it.
-#[derive(Clone)]
-pub(crate) struct SharedClock(Arc<dyn Clock>);
+/// A clock that is shared and erased, as configuration holds it. That of the operating system, which nearly everybody has, is
+/// read without a detour: it is read for every request.
+#[derive(Clone, Default)]
+pub(crate) enum SharedClock {
+    #[default]
+    System,
+    Other(Arc<dyn Clock>),
+}
 
 impl SharedClock {
     pub(crate) fn new(clock: impl Clock) -> Self {
-        Self(Arc::new(clock))
+        Self::Other(Arc::new(clock))
     }
 
+    #[inline]
     pub(crate) fn now(&self) -> SystemTime {
-        self.0.now()
+        match self {
+            Self::System => SystemClock.now(),
+            Self::Other(clock) => clock.now(),
+        }
     }
 
     #[cfg(feature = "oauth1")]
     pub(crate) fn monotonic(&self) -> Duration {
-        self.0.monotonic()
+        match self {
+            Self::System => SystemClock.monotonic(),
+            Self::Other(clock) => clock.monotonic(),
+        }
     }
 
     /// The present moment as the time since 1970; nothing before that.
     #[cfg(feature = "oauth1")]
     pub(crate) fn since_1970(&self) -> Duration {
         self.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
-    }
-}
-
-impl Default for SharedClock {
-    fn default() -> Self {
-        Self::new(SystemClock)
     }
 }
 

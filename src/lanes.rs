@@ -71,6 +71,14 @@ pub(crate) struct Spread<T> {
 /// A share of a [`Spread`], which it outlives.
 pub(crate) struct Share<T>(Arc<Apart<Arc<T>>>);
 
+impl<T> Share<T> {
+    /// Another share, counted where this one is.
+    #[cfg(feature = "oauth1")]
+    pub(crate) fn again(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl<T> Spread<T> {
     pub(crate) fn new(value: T) -> Self {
         Self { value: Arc::new(value), lanes: Lanes::new() }
@@ -83,6 +91,12 @@ impl<T> Spread<T> {
             Some(share) => Share(Arc::clone(&share.0)),
             None => make(),
         }
+    }
+}
+
+impl<T: fmt::Debug> fmt::Debug for Spread<T> {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(formatter)
     }
 }
 

@@ -115,6 +115,7 @@
 //! Inside of retries and redirects, so that every attempt and every hop gets its own token or none; outside of buffers
 //! and of whatever changes the URI's origin. The token client of the grant must be a service of its own.
 
+mod express;
 mod future;
 mod insufficiency;
 mod layer;

@@ -19,10 +19,13 @@ use std::net::Ipv6Addr;
 use std::sync::Arc;
 
 use http::Uri;
+use http::uri::Scheme;
 
 use crate::error::ConfigError;
 use crate::error::Error;
 use crate::error::ErrorKind;
+#[cfg(feature = "oauth1")]
+use crate::token_key::hash_of;
 
 /// A scheme (http or https), a host and a port (RFC 6454).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +59,12 @@ impl Origin<'_> {
     /// Whether the host is this machine: `localhost`, a name under `.localhost`, 127.0.0.0/8 or `[::1]`.
     pub fn is_loopback(&self) -> bool {
         is_loopback(&self.host)
+    }
+
+    /// A number for this origin, in this process. Nobody outside can choose origins that have the same.
+    #[cfg(feature = "oauth1")]
+    pub(crate) fn number(&self) -> u64 {
+        hash_of(&(self.https, &*self.host, self.port))
     }
 }
 
@@ -124,11 +133,14 @@ enum Allowed {
 
 /// An origin with what is asked of it for each request, worked out beforehand.
 #[derive(Clone)]
-struct Listed {
+pub(crate) struct Listed {
     origin: Origin<'static>,
+    scheme: Scheme,
     /// Host and port as most URIs have them: in lower case, and without the scheme's own port.
     authority: Box<str>,
     is_loopback: bool,
+    #[cfg(feature = "oauth1")]
+    number: u64,
 }
 
 impl Listed {
@@ -136,14 +148,33 @@ impl Listed {
         let origin = Origin::parse(text)?;
         let whole = origin.to_string();
         let authority = whole.split_once("://").map_or("", |(_, authority)| authority).into();
-        let is_loopback = origin.is_loopback();
-        Ok(Self { origin, authority, is_loopback })
+        let scheme = if origin.https { Scheme::HTTPS } else { Scheme::HTTP };
+        Ok(Self {
+            scheme,
+            authority,
+            is_loopback: origin.is_loopback(),
+            #[cfg(feature = "oauth1")]
+            number: origin.number(),
+            origin,
+        })
+    }
+
+    /// [`Origin::number`].
+    #[cfg(feature = "oauth1")]
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether what is sent there can be seen by nobody else.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.origin.https || self.is_loopback
     }
 
     /// Whether `uri` has this origin to the letter, which can be seen without taking its authority apart.
+    #[inline]
     fn is_written_in(&self, uri: &Uri) -> bool {
-        uri.authority().is_some_and(|authority| *authority.as_str() == *self.authority)
-            && uri.scheme_str() == Some(self.origin.scheme())
+        uri.scheme() == Some(&self.scheme)
+            && uri.authority().is_some_and(|authority| *authority.as_str() == *self.authority)
     }
 }
 
@@ -197,6 +228,7 @@ impl Origins {
     }
 
     /// The listed origin that `uri` has to the letter, if there is one.
+    #[inline]
     fn written_in(&self, uri: &Uri) -> Option<&Listed> {
         match &self.0 {
             Allowed::One(listed) => Some(listed).filter(|listed| listed.is_written_in(uri)),
@@ -268,12 +300,20 @@ impl Guard {
     /// Decides whether a request to `uri` may carry the credential.
     pub(crate) fn admit(&self, uri: &Uri) -> Result<Admission<'_>, Error> {
         // Nearly every request; what follows comes to the same and takes ten times as long.
-        if let Some(listed) = self.origins.written_in(uri) {
-            if listed.origin.https || self.allow_http || listed.is_loopback {
-                return Ok(Admission::Absolute);
-            }
-        }
-        self.admit_with_care(uri)
+        if self.admits_as_listed(uri) { Ok(Admission::Absolute) } else { self.admit_with_care(uri) }
+    }
+
+    /// Whether a request to `uri` may carry the credential, as far as that can be seen without taking the URI apart.
+    #[inline]
+    pub(crate) fn admits_as_listed(&self, uri: &Uri) -> bool {
+        self.listed(uri).is_some()
+    }
+
+    /// The listed origin of `uri`, if a request to it may carry the credential, as far as that can be seen without taking
+    /// the URI apart.
+    #[inline]
+    pub(crate) fn listed(&self, uri: &Uri) -> Option<&Listed> {
+        self.origins.written_in(uri).filter(|listed| listed.is_secure() || self.allow_http)
     }
 
     fn admit_with_care(&self, uri: &Uri) -> Result<Admission<'_>, Error> {

@@ -58,6 +58,8 @@ use crate::error::Error;
 use crate::secret::Secret;
 
 mod access_scope;
+mod address;
+mod buckets;
 mod builder;
 mod ending;
 mod event;
@@ -66,6 +68,7 @@ mod exchange;
 mod explorer;
 mod flight;
 mod header_copies;
+mod kept;
 mod keyed;
 mod lease;
 mod ledger;
@@ -103,7 +106,9 @@ pub use store::BoxTokenStore;
 pub use store::Swap;
 pub use store::TokenStore;
 
+pub(crate) use address::Address;
 pub(crate) use header_copies::Rush;
+pub(crate) use kept::Kept;
 pub(crate) use manager::Identity;
 pub(crate) use published::Published;
 

@@ -2,6 +2,8 @@
 
 #[path = "oauth2_layer/bodies.rs"]
 mod bodies;
+#[path = "oauth2_layer/express.rs"]
+mod express;
 #[path = "oauth2_layer/guards.rs"]
 mod guards;
 #[path = "oauth2_layer/hooks.rs"]

@@ -17,6 +17,7 @@ use crate::body::BodyPolicy;
 use crate::body::DrainPolicy;
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::oauth2::express::Noted;
 use crate::oauth2::send::Again;
 use crate::oauth2::send::Sent;
 use crate::oauth2::send::Verdict;
@@ -29,16 +30,17 @@ pin_project! {
         S: Service<Request<B>>,
     {
         #[pin]
-        state: State<S::Future, S::Response>,
-        refusal: Option<OnRefusal<S, B, P>>,
+        state: State<S::Future, S, B, S::Response, P>,
     }
 }
 
 pin_project! {
     #[project = StateProjection]
-    enum State<F, R> {
-        /// The token was at hand: nothing was added to the inner future.
-        Sent { #[pin] future: F },
+    enum State<F, S, B, R, P> {
+        /// The token was at hand, or there is none: nothing was added to the inner future but what is noted.
+        Sent { #[pin] future: F, noted: Option<Noted> },
+        /// The same, and the request may be sent again.
+        Watched { #[pin] future: F, watch: Option<Watch<S, B, P>> },
         /// A token had to be waited for, a body to be read, or a request to be sent again.
         Cold { future: ColdFuture<R> },
         /// The request was not sent.
@@ -49,7 +51,7 @@ pin_project! {
 type ColdFuture<R> = Pin<Box<dyn Future<Output = Result<R, BoxError>> + Send>>;
 
 /// What is done when the token turns out to be refused.
-struct OnRefusal<S, B, P> {
+struct Watch<S, B, P> {
     sent: Sent,
     again: Option<Box<Again<S, B>>>,
     policy: P,
@@ -60,19 +62,24 @@ where
     S: Service<Request<B>>,
 {
     pub(super) fn passed(future: S::Future) -> Self {
-        Self { state: State::Sent { future }, refusal: None }
+        Self { state: State::Sent { future, noted: None } }
     }
 
-    pub(super) fn sent(future: S::Future, sent: Sent, again: Option<Box<Again<S, B>>>, policy: P) -> Self {
-        Self { state: State::Sent { future }, refusal: Some(OnRefusal { sent, again, policy }) }
+    #[inline]
+    pub(super) fn noted(future: S::Future, noted: Noted) -> Self {
+        Self { state: State::Sent { future, noted: Some(noted) } }
+    }
+
+    pub(super) fn watched(future: S::Future, sent: Sent, again: Option<Box<Again<S, B>>>, policy: P) -> Self {
+        Self { state: State::Watched { future, watch: Some(Watch { sent, again, policy }) } }
     }
 
     pub(super) fn cold(future: impl Future<Output = Result<S::Response, BoxError>> + Send + 'static) -> Self {
-        Self { state: State::Cold { future: Box::pin(future) }, refusal: None }
+        Self { state: State::Cold { future: Box::pin(future) } }
     }
 
     pub(super) fn failed(error: Error) -> Self {
-        Self { state: State::Failed { error: Some(error) }, refusal: None }
+        Self { state: State::Failed { error: Some(error) } }
     }
 }
 
@@ -87,36 +94,81 @@ where
 {
     type Output = Result<Response<R>, BoxError>;
 
-    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let mut this = self.project();
+    #[inline]
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        // Nearly every future ends here, and whoever polls it takes this in as its own code; so it is short.
+        if let StateProjection::Sent { future, noted } = self.as_mut().project().state.project() {
+            return match ready!(future.poll(context)) {
+                Ok(response) => match noted {
+                    Some(noted) if !noted.is_plain(&response) => noted.understand(response),
+                    _ => Poll::Ready(Ok(response)),
+                },
+                Err(error) => Poll::Ready(Err(error.into())),
+            };
+        }
+        self.poll_with_care(context)
+    }
+}
+
+impl<S, B, R, P> ResponseFuture<S, B, P>
+where
+    S: Service<Request<B>, Response = Response<R>> + Send + 'static,
+    S::Future: Send,
+    S::Error: Into<BoxError>,
+    B: Send + 'static,
+    R: Send + 'static,
+    P: BodyPolicy<B> + DrainPolicy<R>,
+{
+    #[inline(never)]
+    fn poll_with_care(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Response<R>, BoxError>> {
+        let mut state = self.as_mut().project().state;
         loop {
-            match this.state.as_mut().project() {
-                StateProjection::Sent { future } => {
-                    let mut outcome = ready!(future.poll(context));
-                    // Nothing large is moved before it is known that something is amiss.
-                    let verdict = match (&mut outcome, &*this.refusal) {
-                        (Ok(response), Some(on_refusal)) => on_refusal.sent.look(response),
-                        _ => Verdict::Deliver,
-                    };
-                    match verdict {
-                        Verdict::Deliver => return Poll::Ready(outcome.map_err(Into::into)),
-                        Verdict::Refused => {}
-                        Verdict::Fail(error) => return Poll::Ready(Err(error.into())),
+            let sending = match state.as_mut().project() {
+                StateProjection::Watched { future, watch } => {
+                    let response = ready!(future.poll(context)).map_err(Into::into)?;
+                    let Some(watch) = watch.take() else { return Poll::Ready(Ok(response)) };
+                    match watch.look(response) {
+                        Ok(response) => return Poll::Ready(response),
+                        Err(sending) => sending,
                     }
-                    let response = outcome.map_err(Into::into)?;
-                    let Some(OnRefusal { sent, again: Some(again), policy }) = this.refusal.take() else {
-                        return Poll::Ready(Ok(response));
-                    };
-                    this.state
-                        .set(State::Cold { future: Box::pin(sent.send_again(*again, response, policy)) });
                 }
                 StateProjection::Cold { future } => return future.as_mut().poll(context),
                 StateProjection::Failed { error } => {
-                    // Polled again after it was ready: the same error, rather than a panic.
+                    // Polled again after it was ready: an error, rather than a panic.
                     let error = error.take().unwrap_or_else(|| Error::new(ErrorKind::Abandoned));
                     return Poll::Ready(Err(error.into()));
                 }
-            }
+                StateProjection::Sent { future, .. } => {
+                    return future.poll(context).map_err(Into::into);
+                }
+            };
+            state.set(State::Cold { future: sending });
+        }
+    }
+}
+
+impl<S, B, P> Watch<S, B, P> {
+    /// What comes of a response: it, an error, or the response to the request that is sent again.
+    fn look<R>(
+        self,
+        mut response: Response<R>,
+    ) -> Result<Result<Response<R>, BoxError>, ColdFuture<Response<R>>>
+    where
+        S: Service<Request<B>, Response = Response<R>> + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: Send + 'static,
+        R: Send + 'static,
+        P: BodyPolicy<B> + DrainPolicy<R>,
+    {
+        let Self { sent, again, policy } = self;
+        match (sent.look(&mut response), again) {
+            (Verdict::Fail(error), _) => Ok(Err(error.into())),
+            (Verdict::Refused, Some(again)) => Err(Box::pin(sent.send_again(*again, response, policy))),
+            (Verdict::Refused, None) | (Verdict::Deliver, _) => Ok(Ok(response)),
         }
     }
 }
@@ -127,7 +179,7 @@ where
 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.state {
-            State::Sent { .. } => "ResponseFuture(sent)",
+            State::Sent { .. } | State::Watched { .. } => "ResponseFuture(sent)",
             State::Cold { .. } => "ResponseFuture(waiting)",
             State::Failed { .. } => "ResponseFuture(failed)",
         })

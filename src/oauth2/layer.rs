@@ -3,6 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use http::HeaderMap;
 use http::Request;
 use http::Uri;
 use http::header::AUTHORIZATION;
@@ -55,15 +56,15 @@ pub(super) struct Shared {
     pub(super) attachment: Option<Box<Attachment>>,
     pub(super) form_limit: usize,
     pub(super) insufficiency_is_error: bool,
-    guard: Guard,
-    who: Who,
-    scope: AccessScope,
-    keep_existing: bool,
+    pub(super) guard: Guard,
+    pub(super) who: Who,
+    pub(super) scope: AccessScope,
+    pub(super) keep_existing: bool,
 }
 
 /// Whose token a request gets.
 #[derive(Clone)]
-enum Who {
+pub(super) enum Who {
     One(Identity),
     PerRequest,
 }
@@ -158,8 +159,7 @@ impl<P> OAuth2Layer<P> {
     /// cannot lead the token elsewhere; an error of the hook fails the request.
     ///
     /// ```
-    /// use http::HeaderValue;
-    /// use tower_oauth::grant::StaticToken;
+    ///     /// use tower_oauth::grant::StaticToken;
     /// use tower_oauth::{OAuth2Layer, Origins};
     ///
     /// let origins = Origins::one("https://api.example.com")?;
@@ -273,12 +273,7 @@ impl Shared {
         self.plan(request.uri(), request.headers(), request.extensions())
     }
 
-    fn plan(
-        &self,
-        uri: &Uri,
-        headers: &http::HeaderMap,
-        extensions: &http::Extensions,
-    ) -> Result<Plan, Error> {
+    fn plan(&self, uri: &Uri, headers: &HeaderMap, extensions: &http::Extensions) -> Result<Plan, Error> {
         let key = extensions.get::<TokenKey>();
         // Nearly every request has nothing but its key: then nothing else has to be looked for.
         let has_wishes = extensions.len() > usize::from(key.is_some());
@@ -320,7 +315,7 @@ impl Shared {
         }
     }
 
-    fn has_token(&self, uri: &Uri, headers: &http::HeaderMap) -> bool {
+    fn has_token(&self, uri: &Uri, headers: &HeaderMap) -> bool {
         match &self.attachment {
             None => headers.contains_key(AUTHORIZATION),
             Some(attachment) => attachment.is_present(uri, headers),

@@ -27,17 +27,22 @@ const GRPC_UNAUTHENTICATED: &[u8] = b"16";
 /// });
 /// # let _ = refusal;
 /// ```
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub struct Refusal(Kind);
 
-#[derive(Clone, Default)]
+#[derive(Clone)]
 enum Kind {
-    #[default]
+    Stock(StockRefusal),
+    When(Arc<Predicate>),
+}
+
+/// One that is the same in every program.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum StockRefusal {
     Unauthorized,
     Challenged,
     InvalidToken,
     Grpc,
-    When(Arc<Predicate>),
 }
 
 type Predicate = dyn Fn(StatusCode, &HeaderMap) -> bool + Send + Sync;
@@ -45,19 +50,19 @@ type Predicate = dyn Fn(StatusCode, &HeaderMap) -> bool + Send + Sync;
 impl Refusal {
     /// Status 401 (RFC 6750 §3.1). The default.
     pub fn unauthorized() -> Self {
-        Self(Kind::Unauthorized)
+        Self(Kind::Stock(StockRefusal::Unauthorized))
     }
 
     /// Status 401 with a `Bearer` challenge whose `error`, if it has one, is `invalid_token`. For an API that stands
     /// behind something else which says 401 as well, such as a gateway with a login of its own.
     pub fn challenged() -> Self {
-        Self(Kind::Challenged)
+        Self(Kind::Stock(StockRefusal::Challenged))
     }
 
     /// Status 401 with a challenge that says `error="invalid_token"` (RFC 6750 §3.1), and nothing less. For servers that
     /// keep to the RFC; many say only 401.
     pub fn invalid_token() -> Self {
-        Self(Kind::InvalidToken)
+        Self(Kind::Stock(StockRefusal::InvalidToken))
     }
 
     /// Status 401, or gRPC's `UNAUTHENTICATED` in the head of the response: status 200 with `grpc-status: 16`, which gRPC calls
@@ -69,7 +74,7 @@ impl Refusal {
     /// For a refused call to be sent again, its body has to be [recorded](crate::body::Recording); there is no
     /// telling one message from a stream beforehand.
     pub fn grpc() -> Self {
-        Self(Kind::Grpc)
+        Self(Kind::Stock(StockRefusal::Grpc))
     }
 
     /// Whatever `predicate` is true for. It sees status and headers, not the body.
@@ -77,28 +82,57 @@ impl Refusal {
         Self(Kind::When(Arc::new(predicate)))
     }
 
+    /// Which it is, unless it is the user's own.
+    pub(super) fn stock(&self) -> Option<StockRefusal> {
+        match self.0 {
+            Kind::Stock(stock) => Some(stock),
+            Kind::When(_) => None,
+        }
+    }
+
     /// Whether a response with a status of success can be one.
     pub(super) fn is_possible_in_success(&self) -> bool {
-        matches!(self.0, Kind::Grpc | Kind::When(_))
+        self.stock().is_none_or(StockRefusal::is_possible_in_success)
     }
 
     /// `is_insufficient`: whether it says that the token is good, and not good enough.
     pub(super) fn matches<R>(&self, response: &Response<R>, is_insufficient: bool) -> bool {
-        let status = response.status();
-        let is_unauthorized = status == StatusCode::UNAUTHORIZED && !is_insufficient;
         match &self.0 {
-            Kind::Unauthorized => is_unauthorized,
-            Kind::Challenged => is_unauthorized && says_challenged(response.headers()),
-            Kind::InvalidToken => is_unauthorized && says_invalid_token(response.headers()),
-            Kind::Grpc => {
-                is_unauthorized
-                    || response
-                        .headers()
-                        .get("grpc-status")
-                        .is_some_and(|grpc_status| grpc_status.as_bytes() == GRPC_UNAUTHENTICATED)
-            }
-            Kind::When(predicate) => predicate(status, response.headers()),
+            Kind::Stock(stock) => stock.matches(response.status(), response.headers(), is_insufficient),
+            Kind::When(predicate) => predicate(response.status(), response.headers()),
         }
+    }
+}
+
+impl StockRefusal {
+    /// Whether a response with a status of success can be one.
+    pub(super) fn is_possible_in_success(self) -> bool {
+        self == Self::Grpc
+    }
+
+    fn matches(self, status: StatusCode, headers: &HeaderMap, is_insufficient: bool) -> bool {
+        let is_unauthorized = status == StatusCode::UNAUTHORIZED && !is_insufficient;
+        match self {
+            Self::Unauthorized => is_unauthorized,
+            Self::Challenged => is_unauthorized && says_challenged(headers),
+            Self::InvalidToken => is_unauthorized && says_invalid_token(headers),
+            Self::Grpc => {
+                let grpc_status = headers.get("grpc-status");
+                is_unauthorized || grpc_status.is_some_and(|status| status.as_bytes() == GRPC_UNAUTHENTICATED)
+            }
+        }
+    }
+}
+
+impl Default for Refusal {
+    fn default() -> Self {
+        Self::unauthorized()
+    }
+}
+
+impl From<StockRefusal> for Refusal {
+    fn from(stock: StockRefusal) -> Self {
+        Self(Kind::Stock(stock))
     }
 }
 
@@ -114,12 +148,12 @@ fn says_invalid_token(headers: &HeaderMap) -> bool {
 
 impl fmt::Debug for Refusal {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(match self.0 {
-            Kind::Unauthorized => "Refusal(401)",
-            Kind::Challenged => "Refusal(401 with a Bearer challenge)",
-            Kind::InvalidToken => "Refusal(401 with invalid_token)",
-            Kind::Grpc => "Refusal(401 or grpc-status 16)",
-            Kind::When(_) => "Refusal(predicate)",
+        formatter.write_str(match self.stock() {
+            Some(StockRefusal::Unauthorized) => "Refusal(401)",
+            Some(StockRefusal::Challenged) => "Refusal(401 with a Bearer challenge)",
+            Some(StockRefusal::InvalidToken) => "Refusal(401 with invalid_token)",
+            Some(StockRefusal::Grpc) => "Refusal(401 or grpc-status 16)",
+            None => "Refusal(predicate)",
         })
     }
 }

@@ -18,6 +18,7 @@ use crate::body::Replay;
 use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::lanes::Share;
+use crate::oauth2::Refusal;
 use crate::oauth2::insufficiency::Insufficiency;
 use crate::oauth2::layer::Shared;
 use crate::oauth2::layer::Wanted;
@@ -27,6 +28,7 @@ use crate::observe::Retry;
 use crate::token::Identity;
 use crate::token::Published;
 use crate::token::Rush;
+use crate::token::TokenManager;
 
 /// A request that went out with a token.
 pub(super) struct Sent {
@@ -83,17 +85,18 @@ pub(super) struct Cold<P> {
 }
 
 impl<B> Reading<B> {
-    /// What has to be done with the body of `request`.
+    /// What has to be done with the body of `request`. The policy is asked, unless it was before.
     pub(super) fn of<P: BodyPolicy<B>>(
         shared: &Shared,
         policy: &P,
         request: &Request<B>,
+        replay: Option<Replay<B>>,
     ) -> Result<Self, Error> {
         if shared.attachment.as_ref().is_some_and(|attachment| attachment.is_form()) {
             check_form(request)?;
             return Ok(Self::Form(shared.form_limit, rebuild(policy)?));
         }
-        Ok(match policy.replay(request.body()) {
+        Ok(match replay.unwrap_or_else(|| policy.replay(request.body())) {
             Replay::Never => Self::Leave(None),
             Replay::With(second) => Self::Leave(Some(Body::Whole(second))),
             Replay::AfterReading(limit) => Self::Whole(limit, rebuild(policy)?),
@@ -137,33 +140,21 @@ impl Sent {
         self.shared.identity(self.whose.as_ref()?)
     }
 
+    /// Whether there is nothing to be understood about a response: so it is with nearly every one.
+    #[inline]
+    pub(super) fn is_plain<R>(&self, response: &Response<R>) -> bool {
+        response.status().is_success() && !self.shared.refusal.is_possible_in_success()
+    }
+
     /// Understands a response, and puts into its extensions what it lacks.
+    #[inline(never)]
     pub(super) fn look<R>(&self, response: &mut Response<R>) -> Verdict {
-        // Nearly every response.
-        if response.status().is_success() && !self.shared.refusal.is_possible_in_success() {
+        if self.is_plain(response) {
             return Verdict::Deliver;
         }
-        let lack = Insufficiency::of(response, || {
-            let identity = self.identity()?;
-            self.shared.manager.glance(identity, |published| published.token.access_token().clone())
-        });
-        if self.shared.refusal.matches(response, lack.is_some()) {
-            self.shared.manager.telemetry().refused(response.status().as_u16());
-            if let Some(identity) = self.identity() {
-                self.shared.manager.refused(identity, self.serial);
-                return Verdict::Refused;
-            }
-        }
-        match lack {
-            Some(lack) if self.shared.insufficiency_is_error => {
-                Verdict::Fail(lack.into_error(response.status()))
-            }
-            Some(lack) => {
-                lack.put_into(response);
-                Verdict::Deliver
-            }
-            None => Verdict::Deliver,
-        }
+        let Shared { manager, refusal, insufficiency_is_error, .. } = &*self.shared;
+        let token = (Some(manager), self.identity(), self.serial);
+        look(response, token, refusal, *insufficiency_is_error)
     }
 
     /// Gets another token and sends the request with it, once. Where there is no other token, `refusal` is delivered.
@@ -216,6 +207,35 @@ impl Sent {
             Verdict::Deliver | Verdict::Refused => Ok(response),
             Verdict::Fail(error) => Err(error.into()),
         }
+    }
+}
+
+/// Understands the response to a request that had a token of this manager, identity and serial number.
+pub(super) fn look<R>(
+    response: &mut Response<R>,
+    (manager, identity, serial): (Option<&TokenManager>, Option<&Identity>, u64),
+    refusal: &Refusal,
+    insufficiency_is_error: bool,
+) -> Verdict {
+    let lack = Insufficiency::of(response, || {
+        manager?.glance(identity?, |published| published.token.access_token().clone())
+    });
+    if refusal.matches(response, lack.is_some()) {
+        if let Some(manager) = manager {
+            manager.telemetry().refused(response.status().as_u16());
+        }
+        if let (Some(manager), Some(identity)) = (manager, identity) {
+            manager.refused(identity, serial);
+            return Verdict::Refused;
+        }
+    }
+    match lack {
+        Some(lack) if insufficiency_is_error => Verdict::Fail(lack.into_error(response.status())),
+        Some(lack) => {
+            lack.put_into(response);
+            Verdict::Deliver
+        }
+        None => Verdict::Deliver,
     }
 }
 

@@ -11,9 +11,11 @@ use tower::Service;
 
 use crate::body::BodyPolicy;
 use crate::body::DrainPolicy;
+use crate::body::Replay;
 use crate::body::Untouched;
 use crate::oauth2::OAuth2Layer;
 use crate::oauth2::ResponseFuture;
+use crate::oauth2::express::Last;
 use crate::oauth2::layer::Plan;
 use crate::oauth2::layer::Wanted;
 use crate::oauth2::send::Again;
@@ -39,11 +41,12 @@ use crate::transport::CloneService;
 pub struct OAuth2<S, P = Untouched> /* No `Service`? See "What it asks for" in its docs. */ {
     inner: S,
     layer: OAuth2Layer<P>,
+    last: Last,
 }
 
 impl<S, P> OAuth2<S, P> {
     pub(super) fn new(inner: S, layer: OAuth2Layer<P>) -> Self {
-        Self { inner, layer }
+        Self { inner, layer, last: Last::default() }
     }
 
     /// The service inside.
@@ -79,17 +82,67 @@ where
         self.inner.poll_ready(context).map_err(Into::into)
     }
 
+    #[inline]
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        let shared = &self.layer.shared;
+        let Some(usual) = shared.usual(&request) else {
+            return self.call_with_care(request, None);
+        };
+        let replay = self.layer.policy.replay(request.body());
+        if matches!(replay, Replay::Never) {
+            if let Some(noted) = shared.put(usual, request.headers_mut(), &mut self.last) {
+                return ResponseFuture::noted(self.inner.call(request), noted);
+            }
+        }
+        self.call_with_care(request, Some(replay))
+    }
+}
+
+impl<S, P> OAuth2<S, P> {
+    /// Finds out what a request needs, whatever it is like.
+    #[inline(never)]
+    fn call_with_care<B, R>(
+        &mut self,
+        request: Request<B>,
+        replay: Option<Replay<B>>,
+    ) -> ResponseFuture<S, B, P>
+    where
+        S: Service<Request<B>, Response = Response<R>> + CloneService + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: Send + 'static,
+        R: Send + 'static,
+        P: BodyPolicy<B> + DrainPolicy<R>,
+    {
         let shared = &self.layer.shared;
         let wanted = match shared.plan_for(&request) {
             Ok(Plan::Token(wanted)) => wanted,
             Ok(Plan::Pass) => return ResponseFuture::passed(self.inner.call(request)),
             Err(error) => return ResponseFuture::failed(error),
         };
-        let mut reading = match Reading::of(shared, &self.layer.policy, &request) {
-            Ok(reading) => reading,
-            Err(error) => return ResponseFuture::failed(error),
-        };
+        match Reading::of(shared, &self.layer.policy, &request, replay) {
+            Ok(reading) => self.send(request, wanted, reading),
+            Err(error) => ResponseFuture::failed(error),
+        }
+    }
+
+    /// Sends a request with a token, at once if there is one and the body is not in the way.
+    #[inline(never)]
+    fn send<B, R>(
+        &mut self,
+        mut request: Request<B>,
+        wanted: Wanted,
+        mut reading: Reading<B>,
+    ) -> ResponseFuture<S, B, P>
+    where
+        S: Service<Request<B>, Response = Response<R>> + CloneService + Send + 'static,
+        S::Future: Send,
+        S::Error: Into<BoxError>,
+        B: Send + 'static,
+        R: Send + 'static,
+        P: BodyPolicy<B> + DrainPolicy<R>,
+    {
+        let shared = &self.layer.shared;
         if matches!(reading, Reading::Record(_)) {
             (reading, request) = reading.begin(request);
         }
@@ -110,7 +163,7 @@ where
                 }
                 let sent = Sent { shared: shared.share(), whose: wanted.whose(), serial };
                 let policy = self.layer.policy.clone();
-                return ResponseFuture::sent(self.inner.call(request), sent, again, policy);
+                return ResponseFuture::watched(self.inner.call(request), sent, again, policy);
             }
         }
         // The service that is ready goes with the request; its clone stays here, to become ready in its turn.

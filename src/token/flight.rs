@@ -415,16 +415,18 @@ fn check(shared: &Shared, entry: &Entry, token: &Token) -> Result<(), Error> {
 /// is renewed only when it is no longer sent. One that nears its end already is sent to its very end, because the
 /// server has none that is better.
 fn dampen(published: &mut Published, last: Option<&Published>, now: SystemTime) {
+    let mut times = published.times();
     if !published.is_usable(now) {
-        published.times.hard = published.times.end;
+        times.hard = times.end;
     }
-    let ends_no_later = |last: &Published| match (last.times.end, published.times.end) {
+    let ends_no_later = |last: &Published| match (last.times().end, times.end) {
         (Some(before), Some(after)) => after <= before,
         _ => false,
     };
     if last.is_some_and(|last| last.same_access_token(&published.token) || ends_no_later(last)) {
-        published.times.soft = published.times.hard;
+        times.soft = times.hard;
     }
+    published.set_times(times);
 }
 
 fn identity(entry: &Entry) -> usize {

@@ -1,5 +1,6 @@
 //! The keys that are in use: a bounded map whose readers take no lock, and what hangs on each key.
 
+use std::cell::Cell;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -23,15 +24,15 @@ use crate::token::Published;
 #[cfg(test)]
 use crate::token::Record;
 use crate::token::TokenKey;
+use crate::token::address::Listing;
+use crate::token::buckets::Buckets;
 use crate::token::flight::Flight;
 use crate::token::ledger::Ledger;
 use crate::token::persist::Draft;
 use crate::token::slot::Slot;
 
-/// Keys in one shard, as long as the map is full and keys are spread evenly: few, so that a reader touches few cache lines.
-const SHARD_KEYS: usize = 4;
-/// Keys that a shard has room for without a detour.
-const NEAR: usize = 6;
+/// Grants that nobody has any more are looked for when there are so many more than entries.
+const SPARE_GRANTS: usize = 4;
 /// How many entries are compared before one leaves.
 const COMPARED: usize = 32;
 /// "Never", as a moment.
@@ -39,8 +40,8 @@ const NEVER: u64 = u64::MAX;
 
 /// All that belongs to one key and one scope.
 ///
-/// The order of the fields matters: what every request reads comes first, in one cache line with the reference count.
-#[repr(C)]
+/// The order of the fields matters: what every request reads comes first, in one cache line.
+#[repr(C, align(64))]
 pub(crate) struct Entry {
     pub(super) key: TokenKey,
     pub(super) scope: AccessScope,
@@ -50,6 +51,9 @@ pub(crate) struct Entry {
     look_at: AtomicU64,
     /// The second (since 1970) in which it was last looked up; rough, for eviction only.
     used: AtomicU64,
+    /// Grows whenever what readers get changes.
+    version: AtomicU64,
+    pub(super) listing: Listing,
     pub(super) grant: Arc<Grant>,
     state: Mutex<State>,
 }
@@ -98,8 +102,16 @@ impl Entry {
             served: ArcSwapOption::empty(),
             look_at: AtomicU64::new(NEVER),
             used: AtomicU64::new(0),
+            version: AtomicU64::new(0),
+            listing: Listing::default(),
             state: Mutex::default(),
         }
+    }
+
+    /// What readers find is the same as long as this is. Read before it, so that no change in between is missed.
+    #[inline]
+    pub(crate) fn version(&self) -> u64 {
+        self.version.load(Ordering::Acquire)
     }
 
     /// The token that may be sent at `now`: one atomic load, one comparison; no lock, no allocation.
@@ -110,13 +122,20 @@ impl Entry {
     }
 
     /// The same for a reader, who may have to do something for it.
+    #[inline]
     pub(crate) fn find(&self, now: SystemTime) -> Found {
-        let Some(served) = self.served(now) else {
-            return Found::Nothing;
-        };
-        // No look is due before a renewal is; that is seen without converting the time.
+        let served = self.served.load();
+        // No look is due before a renewal is.
         if served.as_deref().is_some_and(|published| published.is_fresh(now)) {
             return Found::Token(served);
+        }
+        self.find_stale(served, now)
+    }
+
+    #[inline(never)]
+    fn find_stale(&self, served: Guard<Option<Arc<Published>>>, now: SystemTime) -> Found {
+        if !served.as_deref().is_some_and(|published| published.is_usable(now)) {
+            return Found::Nothing;
         }
         let look_at = self.look_at.load(Ordering::Relaxed);
         if look_at <= millis(now) {
@@ -141,6 +160,7 @@ impl Entry {
         };
         if !is_shown {
             self.served.store(servable.cloned());
+            self.version.fetch_add(1, Ordering::Release);
         }
         self.look_at.store(state.slot.next_look().map_or(NEVER, millis), Ordering::Relaxed);
         result
@@ -238,65 +258,19 @@ impl Grant {
     }
 }
 
-/// The map. Readers load a snapshot of one shard; writers, who are rare, replace it.
+/// The map.
 pub(super) struct Keyed {
-    shards: Box<[ArcSwapOption<Shard>]>,
+    entries: Buckets<Entry>,
     bound: usize,
     length: AtomicUsize,
     /// The lock of writers, and the grants, which only they need.
     grants: Mutex<HashMap<TokenKey, Weak<Grant>>>,
 }
 
-/// Some entries, with the hashes of their keys.
-#[derive(Clone, Default)]
-struct Shard {
-    near: [Option<(u64, Arc<Entry>)>; NEAR],
-    far: Vec<(u64, Arc<Entry>)>,
-}
-
-impl Shard {
-    fn iter(&self) -> impl Iterator<Item = &(u64, Arc<Entry>)> {
-        self.near.iter().flatten().chain(&self.far)
-    }
-
-    fn find(&self, hash: u64, key: &TokenKey, scope: &AccessScope) -> Option<Arc<Entry>> {
-        self.iter()
-            .find(|(other, entry)| *other == hash && entry.is(key, scope))
-            .map(|(_, entry)| entry.clone())
-    }
-
-    fn insert(&mut self, hash: u64, entry: Arc<Entry>) {
-        match self.near.iter_mut().find(|place| place.is_none()) {
-            Some(place) => *place = Some((hash, entry)),
-            None => self.far.push((hash, entry)),
-        }
-    }
-
-    fn remove(&mut self, entry: &Arc<Entry>) {
-        let is_it = |(_, other): &(u64, Arc<Entry>)| Arc::ptr_eq(other, entry);
-        match self.near.iter_mut().find(|place| place.as_ref().is_some_and(is_it)) {
-            Some(place) => *place = self.far.pop(),
-            None => self.far.retain(|other| !is_it(other)),
-        }
-    }
-
-    /// Nothing, if it is empty: most shards of a map that has just been made are.
-    fn shared(self) -> Option<Arc<Self>> {
-        let is_empty = self.iter().next().is_none();
-        if is_empty { None } else { Some(Arc::new(self)) }
-    }
-}
-
 impl Keyed {
     pub(super) fn new(bound: usize) -> Self {
         let bound = bound.max(1);
-        let shards = bound.div_ceil(SHARD_KEYS).next_power_of_two();
-        Self {
-            shards: (0..shards).map(|_| ArcSwapOption::empty()).collect(),
-            bound,
-            length: AtomicUsize::new(0),
-            grants: Mutex::default(),
-        }
+        Self { entries: Buckets::new(bound), bound, length: AtomicUsize::new(0), grants: Mutex::default() }
     }
 
     /// The entry of a key and a scope, made when there is none.
@@ -316,8 +290,18 @@ impl Keyed {
 
     /// The entry of a key and a scope.
     pub(super) fn get(&self, key: &TokenKey, scope: &AccessScope) -> Option<Arc<Entry>> {
-        let hash = hash(key, scope);
-        self.shard(hash)?.load().as_deref()?.find(hash, key, scope)
+        self.look_up(key, scope, Arc::clone)
+    }
+
+    /// What `take` takes of the entry of a key and a scope: without counting it, which would write to it.
+    #[inline]
+    pub(super) fn look_up<T>(
+        &self,
+        key: &TokenKey,
+        scope: &AccessScope,
+        take: impl FnOnce(&Arc<Entry>) -> T,
+    ) -> Option<T> {
+        self.entries.look_up(hash(key, scope), |entry| entry.is(key, scope), take)
     }
 
     /// The number of entries.
@@ -331,19 +315,9 @@ impl Keyed {
         grant.map(|grant| grant.entries()).unwrap_or_default()
     }
 
-    fn shard(&self, hash: u64) -> Option<&ArcSwapOption<Shard>> {
-        // The number of shards is a power of two.
-        let mask = self.shards.len().wrapping_sub(1);
-        self.shards.get(usize::try_from(hash >> 32).unwrap_or(0) & mask)
-    }
-
     fn insert(&self, key: &TokenKey, scope: &AccessScope, now: SystemTime) -> Arc<Entry> {
         let mut grants = self.grants();
         let hash = hash(key, scope);
-        let Some(shard) = self.shard(hash) else {
-            // There is at least one shard, so this is not reached; an entry outside of the map would still work.
-            return Arc::new(Entry::new(key.clone(), scope.clone(), Arc::new(Grant::new())));
-        };
         if let Some(entry) = self.get(key, scope) {
             return entry;
         }
@@ -354,7 +328,7 @@ impl Keyed {
             }
         }
         // A reader may have held the last entry of a grant while it was evicted.
-        if grants.len() > 2 * self.len() + SHARD_KEYS {
+        if grants.len() > 2 * self.len() + SPARE_GRANTS {
             grants.retain(|_, grant| grant.strong_count() > 0);
         }
         let grant = grants.get(key).and_then(Weak::upgrade).unwrap_or_else(|| {
@@ -367,9 +341,7 @@ impl Keyed {
         entries.retain(|entry| entry.strong_count() > 0);
         entries.push(Arc::downgrade(&entry));
         drop(entries);
-        let mut next = shard.load().as_deref().cloned().unwrap_or_default();
-        next.insert(hash, Arc::clone(&entry));
-        shard.store(next.shared());
+        self.entries.insert(hash, Arc::clone(&entry));
         self.length.fetch_add(1, Ordering::Relaxed);
         entry
     }
@@ -378,31 +350,23 @@ impl Keyed {
     /// lose nothing by it, if there are any, the one that was used longest ago. When every key is in use, the map grows
     /// beyond its bound for a while.
     fn evict(&self, hash: u64, now: SystemTime, grants: &mut HashMap<TokenKey, Weak<Grant>>) {
-        let start = usize::try_from(hash >> 32).unwrap_or(0);
-        let mask = self.shards.len().wrapping_sub(1);
-        let mut compared = 0;
-        let mut best: Option<(_, _, Arc<Shard>, Weak<Entry>)> = None;
-        for step in 0..self.shards.len() {
-            let Some(shard) = self.shards.get(start.wrapping_add(step) & mask) else { continue };
-            let Some(entries) = shard.load_full() else { continue };
-            for (_, entry) in entries.iter().filter(|(_, entry)| entry.is_unused()) {
-                compared += 1;
-                let rank = entry.rank(now);
-                if best.as_ref().is_none_or(|(highest, ..)| rank > *highest) {
-                    best = Some((rank, shard, Arc::clone(&entries), Arc::downgrade(entry)));
-                }
+        let compared = Cell::new(0);
+        let mut best: Option<(_, u64, Weak<Entry>)> = None;
+        let compare = |hash, entry: &Arc<Entry>| {
+            if !entry.is_unused() {
+                return;
             }
-            if compared >= COMPARED {
-                break;
+            compared.set(compared.get() + 1);
+            let rank = entry.rank(now);
+            if best.as_ref().is_none_or(|(highest, ..)| rank > *highest) {
+                best = Some((rank, hash, Arc::downgrade(entry)));
             }
-        }
-        let Some((_, shard, entries, entry)) = best else { return };
+        };
+        self.entries.visit_from(hash, compare, || compared.get() >= COMPARED);
+        let Some((_, hash, entry)) = best else { return };
         let Some(entry) = entry.upgrade() else { return };
-        let mut next = Shard::clone(&entries);
-        next.remove(&entry);
-        shard.store(next.shared());
+        self.entries.remove(hash, &entry);
         self.length.fetch_sub(1, Ordering::Relaxed);
-        drop(entries);
         let key = entry.key.clone();
         drop(entry);
         if grants.get(&key).is_some_and(|grant| grant.strong_count() == 0) {

@@ -15,6 +15,7 @@ use crate::error::Error;
 use crate::error::ErrorKind;
 use crate::observe::Telemetry;
 use crate::token::AccessScope;
+use crate::token::Address;
 use crate::token::BoxTokenSource;
 use crate::token::BoxTokenStore;
 use crate::token::Event;
@@ -27,6 +28,7 @@ use crate::token::TokenKey;
 use crate::token::TokenManagerBuilder;
 use crate::token::TokenSource;
 use crate::token::TokenStore;
+use crate::token::address::Listing;
 use crate::token::ending;
 use crate::token::event::Observer;
 #[cfg(test)]
@@ -34,6 +36,7 @@ use crate::token::explorer;
 use crate::token::flight;
 use crate::token::flight::Flight;
 use crate::token::flight::Landing;
+use crate::token::kept::Kept;
 use crate::token::keyed::Entry;
 use crate::token::keyed::Found;
 use crate::token::keyed::Keyed;
@@ -71,6 +74,7 @@ pub(super) struct Shared {
     pub(super) tasks: Tasks,
     keyed: Keyed,
     serial: AtomicU64,
+    listing: Listing,
     alive: Weak<Alive>,
 }
 
@@ -91,6 +95,10 @@ pub(super) struct Parts {
 pub(crate) struct Identity(Arc<Entry>);
 
 impl Identity {
+    pub(super) fn of(entry: Arc<Entry>) -> Self {
+        Self(entry)
+    }
+
     pub(crate) fn key(&self) -> &TokenKey {
         &self.0.key
     }
@@ -298,6 +306,7 @@ impl TokenManager {
             tasks: Tasks::default(),
             keyed,
             serial: AtomicU64::new(0),
+            listing: Listing::default(),
             alive: Arc::downgrade(&alive),
         };
         Self(Arc::new(shared), alive)
@@ -308,6 +317,28 @@ impl TokenManager {
         Identity(self.0.keyed.entry(key, scope, || self.0.clock.now()))
     }
 
+    /// The same, if it is in memory.
+    pub(crate) fn known(&self, key: &TokenKey, scope: &AccessScope) -> Option<Identity> {
+        self.0.keyed.get(key, scope).map(Identity)
+    }
+
+    /// Where the identity is found later.
+    pub(crate) fn address(&self, identity: &Identity) -> Address {
+        identity.0.listing.get(|| (Arc::downgrade(&self.0), Some(Arc::downgrade(&identity.0))))
+    }
+
+    /// Where the manager is found later.
+    pub(crate) fn own_address(&self) -> Address {
+        self.0.listing.get(|| (Arc::downgrade(&self.0), None))
+    }
+
+    /// One of which others have clones.
+    pub(super) fn revive(shared: &Weak<Shared>) -> Option<Self> {
+        let shared = shared.upgrade()?;
+        let alive = shared.alive.upgrade()?;
+        Some(Self(shared, alive))
+    }
+
     /// The token that can be sent right now, without a lock, a wait or an allocation. When its successor is wanted, one
     /// of the callers starts to get it on the way.
     pub(crate) fn current<T>(
@@ -316,20 +347,78 @@ impl TokenManager {
         rush: Rush,
         take: impl FnOnce(&Published) -> T,
     ) -> Option<T> {
+        self.current_at(self.0.clock.now(), identity, rush, take)
+    }
+
+    /// The same from what was taken of it before, if that is still good; otherwise it is taken anew.
+    #[inline]
+    pub(crate) fn current_again<'a, T>(
+        &self,
+        identity: &Identity,
+        kept: &'a mut Option<Kept<T>>,
+        take: impl FnOnce(&Published) -> T,
+    ) -> Option<&'a Kept<T>> {
         let now = self.0.clock.now();
+        match kept {
+            Some(kept) if kept.is_good(&identity.0, now) => {
+                self.0.telemetry.served(&identity.0.key, kept.obtained_at, now);
+            }
+            _ => {
+                // Whatever is kept is let go first: it was replaced, or is about to be.
+                *kept = None;
+                let version = identity.0.version();
+                let take = |published: &Published| Kept::new(version, published, take(published));
+                *kept = self.current_at(now, identity, Rush::Certain, take);
+            }
+        }
+        kept.as_ref()
+    }
+
+    /// The same of a key, which is one of many: the entry that it has in memory is read without being counted.
+    #[inline]
+    pub(crate) fn current_of<T>(
+        &self,
+        key: &TokenKey,
+        scope: &AccessScope,
+        take: impl FnOnce(&Published) -> T,
+    ) -> Option<T> {
+        let now = self.0.clock.now();
+        let take = |entry: &Arc<Entry>| self.current_in(now, entry, Rush::Unlikely, take);
+        self.0.keyed.look_up(key, scope, take).flatten()
+    }
+
+    #[inline(never)]
+    fn current_at<T>(
+        &self,
+        now: SystemTime,
+        identity: &Identity,
+        rush: Rush,
+        take: impl FnOnce(&Published) -> T,
+    ) -> Option<T> {
+        self.current_in(now, &identity.0, rush, take)
+    }
+
+    #[inline]
+    fn current_in<T>(
+        &self,
+        now: SystemTime,
+        entry: &Arc<Entry>,
+        rush: Rush,
+        take: impl FnOnce(&Published) -> T,
+    ) -> Option<T> {
         // Whoever is asked for all the time is held by a layer, and does not leave anyhow.
         if rush == Rush::Unlikely {
-            identity.0.touch(now);
+            entry.touch(now);
         }
         let take = |published: &Published| {
-            self.served(&identity.0, published, now);
+            self.served(entry, published, now);
             take(published)
         };
-        match identity.0.find(now) {
+        match entry.find(now) {
             Found::Token(served) => served.as_deref().map(take),
             Found::TokenAndLook(served) => {
                 // The token at hand is good, so whatever comes of this is not the caller's concern.
-                let _ = self.step(&identity.0, false).map(|step| self.start(&identity.0, step));
+                let _ = self.step(entry, false).map(|step| self.start(entry, step));
                 served.as_deref().map(take)
             }
             Found::Nothing => None,

@@ -2,6 +2,7 @@
 
 use std::sync::OnceLock;
 use std::time::SystemTime;
+use std::time::UNIX_EPOCH;
 
 use http::HeaderValue;
 
@@ -17,19 +18,47 @@ const VALUES: usize = 8;
 
 /// A token with everything that a request needs of it, made once and shared.
 ///
-/// The order of the fields matters: what every request reads comes first, in few cache lines.
+/// The order of the fields matters: what every request reads comes first, in one cache line. With many tenants, each line
+/// is a wait for memory.
 #[derive(Debug)]
-#[repr(C)]
+#[repr(C, align(64))]
 pub(crate) struct Published {
-    pub(super) times: Times,
+    /// The earliest of the times, in a form that takes little room.
+    look: Nanoseconds,
     /// Tells one published token from every other of the manager.
     pub(crate) serial: u64,
     /// `Bearer …`.
     header: HeaderCopies,
+    hard: Nanoseconds,
+    times: Times,
     pub(crate) token: Token,
     others: Others,
     /// The generation of the record that it is from.
     pub(super) generation: u64,
+}
+
+/// A moment, in nanoseconds since 1970; the end of time for one that never comes.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd)]
+pub(super) struct Nanoseconds(u64);
+
+impl Nanoseconds {
+    #[inline]
+    /// When a token has to be looked at, and when it is no longer sent. One that is renewed by hand is looked at when it
+    /// is no longer sent.
+    fn of(times: Times) -> (Self, Self) {
+        let or_never = |moment: Option<SystemTime>| moment.map_or(Self(u64::MAX), Self::from);
+        let hard = or_never(times.hard);
+        (Self(or_never(times.soft).0.min(hard.0)), hard)
+    }
+}
+
+impl From<SystemTime> for Nanoseconds {
+    #[inline]
+    fn from(moment: SystemTime) -> Self {
+        let since_1970 = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
+        let seconds = since_1970.as_secs().saturating_mul(1_000_000_000);
+        Self(seconds.saturating_add(u64::from(since_1970.subsec_nanos())))
+    }
 }
 
 /// The same token as the value of other headers, or behind other schemes: a chain that grows as they are asked for.
@@ -46,7 +75,9 @@ struct Other {
 impl Published {
     pub(super) fn new(token: Token, serial: u64, generation: u64, times: Times) -> Result<Self, Error> {
         let header = header_value(&token)?;
-        Ok(Self { token, header, others: Others::default(), serial, generation, times })
+        let (look, hard) = Nanoseconds::of(times);
+        let others = Others::default();
+        Ok(Self { look, serial, header, hard, times, token, others, generation })
     }
 
     /// A token that no manager has.
@@ -79,14 +110,27 @@ impl Published {
         Ok(prefixed(prefix, &self.token)?.get(rush))
     }
 
-    /// Whether it may be sent at `now`.
-    pub(super) fn is_usable(&self, now: SystemTime) -> bool {
-        self.times.hard.is_none_or(|hard| now < hard)
+    /// When it is renewed, and when it is no longer sent.
+    pub(super) fn times(&self) -> Times {
+        self.times
     }
 
-    /// Whether no renewal is due at `now`.
-    pub(super) fn is_fresh(&self, now: SystemTime) -> bool {
-        self.times.soft.is_none_or(|soft| now < soft)
+    /// Sets when it is renewed, and when it is no longer sent.
+    pub(super) fn set_times(&mut self, times: Times) {
+        self.times = times;
+        (self.look, self.hard) = Nanoseconds::of(times);
+    }
+
+    /// Whether it may be sent at `now`.
+    #[inline]
+    pub(super) fn is_usable(&self, now: impl Into<Nanoseconds>) -> bool {
+        now.into() < self.hard
+    }
+
+    /// Whether it may be sent at `now`, and no renewal is due.
+    #[inline]
+    pub(super) fn is_fresh(&self, now: impl Into<Nanoseconds>) -> bool {
+        now.into() < self.look
     }
 
     pub(super) fn same_access_token(&self, other: &Token) -> bool {
@@ -123,6 +167,8 @@ fn prefixed(prefix: &str, token: &Token) -> Result<HeaderCopies, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -147,6 +193,25 @@ mod tests {
         }
         assert_eq!(published.header_after("", Rush::Certain).unwrap(), "abc");
         assert!(!format!("{published:?}").contains("abc"));
+    }
+
+    #[test]
+    fn what_every_request_reads_is_in_one_cache_line() {
+        let home = std::mem::offset_of!(Published, header) + size_of::<HeaderValue>();
+        assert_eq!(home + size_of::<usize>(), 64);
+        assert_eq!(align_of::<Published>(), 64);
+    }
+
+    #[test]
+    fn moments_that_cannot_be_told_in_nanoseconds_are_the_first_or_the_last() {
+        let [past, zero, next, never] = [
+            UNIX_EPOCH - Duration::from_secs(1),
+            UNIX_EPOCH,
+            UNIX_EPOCH + Duration::from_nanos(1),
+            UNIX_EPOCH + Duration::from_secs(u64::MAX / 1_000_000_000 + 1),
+        ]
+        .map(|moment| Nanoseconds::from(moment).0);
+        assert_eq!([past, zero, next, never], [0, 0, 1, u64::MAX]);
     }
 
     #[test]

@@ -269,7 +269,7 @@ impl Slot {
         if self.flying.is_some() {
             return None;
         }
-        let soft = self.servable()?.times.soft?;
+        let soft = self.servable()?.times().soft?;
         let paused = self.pause.as_ref().map(|pause| pause.stretch.until);
         let dead = self.dead.as_ref().map(|dead| dead.stretch.until);
         Some([paused, dead].into_iter().flatten().fold(soft, SystemTime::max))
