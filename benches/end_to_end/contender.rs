@@ -55,7 +55,7 @@ impl Contender {
         let oauth2 = OAuth2Layer::new(origins, token);
         let url = format!("{origin}{PATH}");
         let hyper = || hyper_client(version);
-        let mut all = vec![
+        vec![
             Self::tower("bare", &url, hyper),
             // The same again: how far two equal contenders differ is what the run's noise is.
             Self::tower("bare, once more", &url, hyper),
@@ -64,11 +64,8 @@ impl Contender {
             // What bytes cost, whoever makes them: a header that is as long as a signature, and new each time.
             Self::tower("bare, with as long a header", &url, || LongHeader(hyper())),
             Self::reqwest(version, &url),
-        ];
-        if version == Version::HTTP_11 {
-            all.push(Self::reqwest_oauth1(&url));
-        }
-        all
+            Self::reqwest_oauth1(version, &url),
+        ]
     }
 
     fn tower<S>(name: &'static str, url: &str, client: impl Fn() -> S) -> Self
@@ -99,9 +96,7 @@ impl Contender {
 
     fn reqwest(version: Version, url: &str) -> Self {
         let connection = |_| -> Connection {
-            let builder = reqwest::Client::builder().no_proxy();
-            let builder = if version == Version::HTTP_2 { builder.http2_prior_knowledge() } else { builder };
-            let (client, url) = (builder.build().expect("a client"), url.to_owned());
+            let (client, url) = (reqwest_client(version), url.to_owned());
             Box::new(move |requests| {
                 let (client, url) = (client.clone(), url.clone());
                 Box::pin(async move {
@@ -116,11 +111,11 @@ impl Contender {
         Self { name: "reqwest", connections: (0..CONNECTIONS).map(connection).collect() }
     }
 
-    fn reqwest_oauth1(url: &str) -> Self {
+    fn reqwest_oauth1(version: Version, url: &str) -> Self {
         let secrets =
             reqwest_oauth1::Secrets::new("consumer key", "consumer secret").token("token", "token secret");
         let connection = |_| -> Connection {
-            let client = reqwest_0_12::Client::builder().no_proxy().build().expect("a client");
+            let client = reqwest_client(version);
             let (secrets, url) = (secrets.clone(), url.to_owned());
             Box::new(move |requests| {
                 let (client, secrets, url) = (client.clone(), secrets.clone(), url.clone());
@@ -170,4 +165,10 @@ fn hyper_client(version: Version) -> legacy::Client<legacy::connect::HttpConnect
     let mut connector = legacy::connect::HttpConnector::new();
     connector.set_nodelay(true);
     legacy::Client::builder(TokioExecutor::new()).http2_only(version == Version::HTTP_2).build(connector)
+}
+
+fn reqwest_client(version: Version) -> reqwest::Client {
+    let builder = reqwest::Client::builder().no_proxy();
+    let builder = if version == Version::HTTP_2 { builder.http2_prior_knowledge() } else { builder };
+    builder.build().expect("a client")
 }

@@ -28,8 +28,6 @@ struct Turn {
 }
 
 fn main() -> std::io::Result<()> {
-    // reqwest asks for one, although it is not going to need it.
-    let _ = rustls::crypto::ring::default_provider().install_default();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let mut ratios = Ratios::new("end_to_end");
     for version in [http::Version::HTTP_11, http::Version::HTTP_2] {

@@ -21,6 +21,7 @@ const ROUNDS: usize = 301;
 /// contest.enter("a thousand", || (0..1000_u64).map(|number| number ^ 5).sum::<u64>());
 /// let standings = contest.run();
 /// assert!(standings.ratio("a thousand", "ten") > 1.0);
+/// assert!(standings.beyond("a thousand", "ten").median > 0.0);
 /// ```
 pub struct Contest<'a> {
     title: String,
@@ -138,14 +139,13 @@ impl Standing {
 /// Fewer rounds than this say nothing.
 const ENOUGH: usize = 9;
 
-/// The values that count, sorted; all of them, and it is said, if hardly any do.
+fn is_enough(sound: &[bool]) -> bool {
+    sound.iter().filter(|sound| **sound).count() >= ENOUGH.min(sound.len())
+}
+
+/// The values that count, sorted; all of them, if hardly any do.
 fn sorted(values: Vec<f64>, sound: Vec<bool>) -> Vec<f64> {
-    let enough = sound.iter().filter(|sound| **sound).count() >= ENOUGH.min(values.len());
-    if !enough {
-        println!(
-            "  (the threads hardly ever ran at the same time: this machine is too busy for such a race)"
-        );
-    }
+    let enough = is_enough(&sound);
     let kept = values.into_iter().zip(sound).filter(|(_, sound)| *sound || !enough);
     let mut kept: Vec<f64> = kept.map(|(value, _)| value).collect();
     kept.sort_by(f64::total_cmp);
@@ -176,24 +176,47 @@ impl Standings {
         sorted[sorted.len() / 2]
     }
 
+    /// How many times as long `one` takes as `other` beyond `base`, which both do as well: the median over the rounds.
+    pub fn ratio_of_beyond(&self, one: &str, other: &str, base: &str) -> f64 {
+        let [one, other, base] = [one, other, base].map(|name| self.of(name));
+        let sound = one.sound.iter().zip(&other.sound).zip(&base.sound);
+        let sound = sound.map(|((one, other), base)| *one && *other && *base).collect();
+        let ratios = one.rounds.iter().zip(&other.rounds).zip(&base.rounds);
+        let ratios = ratios.map(|((one, other), base)| (one - base) / (other - base)).collect();
+        let sorted = sorted(ratios, sound);
+        sorted[sorted.len() / 2]
+    }
+
     pub(crate) fn new(standings: Vec<Standing>) -> Self {
         Self(standings)
     }
 
-    /// The same, of what `one` takes beyond `base`: for a contender that has to do the work of `base` before its own.
+    /// What `one` takes beyond `base`, round by round: for a contender that has to do the work of `base` before its own.
+    pub fn beyond(&self, one: &str, base: &str) -> Standing {
+        let (one, base) = (self.of(one), self.of(base));
+        let rounds = one.rounds.iter().zip(&base.rounds).map(|(one, base)| one - base);
+        let sound = one.sound.iter().zip(&base.sound).map(|(one, base)| *one && *base);
+        let allocations = one.allocations.saturating_sub(base.allocations);
+        Standing::of_rounds(&one.name, rounds.zip(sound).collect(), allocations)
+    }
+
+    /// How many times as long as `other` that takes.
     pub fn ratio_beyond(&self, one: &str, base: &str, other: &str) -> f64 {
-        let [one, base, other] = [one, base, other].map(|name| &self.of(name).rounds);
-        let mut ratios: Vec<f64> =
-            one.iter().zip(base).zip(other).map(|((one, base), other)| (one - base) / other).collect();
-        ratios.sort_by(f64::total_cmp);
-        ratios[ratios.len() / 2]
+        let beyond = self.beyond(one, base);
+        Self(vec![beyond, self.of(other).clone()]).ratio(one, other)
     }
 
     pub(crate) fn print(&self, title: &str) {
         println!("\n{title:<44} {:>10} {:>10} {:>10} {:>8}", "ns", "p10", "p90", "allocs");
         for standing in &self.0 {
-            let Standing { name, median, p10, p90, allocations, .. } = standing;
-            println!("  {name:<42} {median:>10.1} {p10:>10.1} {p90:>10.1} {allocations:>8}");
+            let Standing { name, median, p10, p90, allocations, sound, .. } = standing;
+            let mark = if is_enough(sound) { "" } else { " *" };
+            println!("  {name:<42} {median:>10.1} {p10:>10.1} {p90:>10.1} {allocations:>8}{mark}");
+        }
+        if self.0.iter().any(|standing| !is_enough(&standing.sound)) {
+            println!(
+                "  * the threads hardly ever ran at the same time: this machine is too busy for such a race"
+            );
         }
     }
 }

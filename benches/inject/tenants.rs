@@ -1,5 +1,8 @@
 //! Many tenants, one of whom is picked at random for each request.
 
+use std::collections::HashMap;
+use std::sync::RwLock;
+
 use http::HeaderValue;
 use http::header::AUTHORIZATION;
 use tokio::runtime::Runtime;
@@ -11,11 +14,17 @@ use tower_oauth_benches::Contest;
 use tower_oauth_benches::Goal;
 use tower_oauth_benches::Ratios;
 
+use crate::peers::Aws;
+use crate::peers::Endpoint;
+use crate::peers::Peer;
 use crate::stage::Leaf;
 use crate::stage::Rounds;
+use crate::stage::now;
 use crate::token;
 
 const TENANTS: [usize; 5] = [1, 100, 10_000, 100_000, 1_000_000];
+/// More would take more memory than a small machine has.
+const MOST_OF_A_PEER: usize = 100_000;
 
 /// As many tenants, with all that belongs to them.
 struct Population {
@@ -79,7 +88,57 @@ pub(crate) fn run(runtime: &Runtime, ratios: &mut Ratios) -> std::io::Result<()>
         chart.point("tower-oauth", tenants as u64, standings.of(&ours(tenants)).median);
         chart.point("a bare vector of headers", tenants as u64, standings.of(&bare(tenants)).median);
     }
+    peers(runtime, &populations, &mut chart);
     chart.finish()
+}
+
+/// The others, of whom only aws-smithy's cache has a place for each tenant; and what a program without any of them would do.
+/// They run by themselves, so that what they need of the processor's caches is not taken from the ratios.
+fn peers(runtime: &Runtime, populations: &[Population], chart: &mut Chart) {
+    const MAP: &str = "a map behind a RwLock";
+    let named = |name: &str, tenants: usize| format!("{name}, {tenants}");
+    let maps: Vec<RwLock<HashMap<&TokenKey, HeaderValue>>> = populations
+        .iter()
+        .map(|population| RwLock::new(population.keys.iter().zip(population.bare.iter().cloned()).collect()))
+        .collect();
+    let endpoint = runtime.block_on(Endpoint::open());
+    let few = populations.iter().filter(|population| population.keys.len() <= MOST_OF_A_PEER);
+    let caches: Result<Vec<_>, String> = runtime.block_on(async {
+        let mut caches = Vec::new();
+        for population in few {
+            let cache = Aws::with_tenants(&endpoint, population.keys.len())?;
+            for tenant in 0..population.keys.len() {
+                cache.header_of(tenant).await?;
+            }
+            caches.push(cache);
+        }
+        Ok(caches)
+    });
+    let caches = caches.unwrap_or_else(|reason| {
+        println!("not here: {} by tenant ({reason})", Aws::NAME);
+        Vec::new()
+    });
+    let mut contest = Contest::new("one thread; tenants; by others").rounds(101);
+    for (population, map) in populations.iter().zip(&maps) {
+        let look_up = |request: &mut http::Request<()>, index: usize| {
+            let value = map.read().ok().and_then(|map| map.get(&population.keys[index]).cloned());
+            request.headers_mut().insert(AUTHORIZATION, value.expect("it is there"));
+        };
+        contest.enter(named(MAP, population.keys.len()), through(population, Leaf, look_up));
+    }
+    for (population, cache) in populations.iter().zip(&caches) {
+        cache.settle();
+        let ask = |request: &mut http::Request<()>, index: usize| {
+            let value = now(cache.header_of(index)).expect("it is warm");
+            request.headers_mut().insert(AUTHORIZATION, value);
+        };
+        contest.enter(named(Aws::NAME, population.keys.len()), through(population, Leaf, ask));
+    }
+    for standing in contest.run().all() {
+        if let Some((name, tenants)) = standing.name.rsplit_once(", ") {
+            chart.point(name, tenants.parse().expect("it is a number"), standing.median);
+        }
+    }
 }
 
 /// Sends a request for one tenant after the other, whose key it carries, through a service.

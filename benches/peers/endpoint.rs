@@ -4,8 +4,7 @@ use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::Mutex;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
+use std::sync::MutexGuard;
 use std::time::Duration;
 use std::time::Instant;
 
@@ -24,25 +23,32 @@ pub(crate) struct Endpoint {
     state: Arc<State>,
 }
 
-struct State {
-    requests: AtomicU64,
-    /// Seconds that the next tokens live.
-    lifetime: AtomicU64,
-    /// Milliseconds that an answer takes.
-    delay: AtomicU64,
-    first_answer: Mutex<Option<Instant>>,
+struct State(Mutex<Scene>);
+
+/// What happens from one `begin` to the next.
+#[derive(Clone, Copy)]
+struct Scene {
+    number: u64,
+    requests: u64,
+    /// How long tokens live.
+    lifetime: Duration,
+    /// How long an answer takes.
+    delay: Duration,
+    first_answer: Option<Instant>,
 }
 
 impl Endpoint {
     pub(crate) async fn open() -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.expect("there is a port");
         let address = listener.local_addr().expect("it has an address");
-        let state = Arc::new(State {
-            requests: AtomicU64::new(0),
-            lifetime: AtomicU64::new(86_400),
-            delay: AtomicU64::new(0),
-            first_answer: Mutex::new(None),
-        });
+        let scene = Scene {
+            number: 0,
+            requests: 0,
+            lifetime: Duration::from_secs(86_400),
+            delay: Duration::ZERO,
+            first_answer: None,
+        };
+        let state = Arc::new(State(Mutex::new(scene)));
         let endpoint = Self { address, state };
         let served = endpoint.clone();
         tokio::spawn(async move {
@@ -63,22 +69,21 @@ impl Endpoint {
         format!("http://{}/token", self.address)
     }
 
-    /// From now on tokens live so long, and an answer takes so long; nothing has been counted yet.
+    /// From now on tokens live so long, and an answer takes so long; nothing has been counted yet. A request that has come
+    /// already gets what was said before.
     pub(crate) fn begin(&self, lifetime: Duration, delay: Duration) {
-        self.state.lifetime.store(lifetime.as_secs(), Ordering::SeqCst);
-        self.state.delay.store(delay.as_millis() as u64, Ordering::SeqCst);
-        self.state.requests.store(0, Ordering::SeqCst);
-        *self.state.first_answer.lock().expect("nobody fell") = None;
+        let mut scene = self.state.scene();
+        *scene = Scene { number: scene.number + 1, requests: 0, lifetime, delay, first_answer: None };
     }
 
     /// Requests since `begin`.
     pub(crate) fn requests(&self) -> u64 {
-        self.state.requests.load(Ordering::SeqCst)
+        self.state.scene().requests
     }
 
     /// When the first answer since `begin` was given.
     pub(crate) fn first_answer(&self) -> Option<Instant> {
-        *self.state.first_answer.lock().expect("nobody fell")
+        self.state.scene().first_answer
     }
 
     /// The JSON of a new token.
@@ -95,11 +100,25 @@ impl State {
     }
 
     async fn token(&self) -> String {
-        let number = self.requests.fetch_add(1, Ordering::SeqCst);
-        tokio::time::sleep(Duration::from_millis(self.delay.load(Ordering::SeqCst))).await;
-        let lifetime = self.lifetime.load(Ordering::SeqCst);
-        self.first_answer.lock().expect("nobody fell").get_or_insert_with(Instant::now);
+        let Scene { number, requests, lifetime, delay, .. } = {
+            let mut scene = self.scene();
+            scene.requests += 1;
+            *scene
+        };
+        // No time at all would still be a tick of the timer.
+        if !delay.is_zero() {
+            tokio::time::sleep(delay).await;
+        }
+        let mut scene = self.scene();
+        if scene.number == number {
+            scene.first_answer.get_or_insert_with(Instant::now);
+        }
+        let lifetime = lifetime.as_secs();
         // As long as those of the large providers.
-        format!(r#"{{"access_token":"ya29.{number:0>150}","token_type":"Bearer","expires_in":{lifetime}}}"#)
+        format!(r#"{{"access_token":"ya29.{requests:0>150}","token_type":"Bearer","expires_in":{lifetime}}}"#)
+    }
+
+    fn scene(&self) -> MutexGuard<'_, Scene> {
+        self.0.lock().expect("nobody fell")
     }
 }

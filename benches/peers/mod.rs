@@ -1,5 +1,6 @@
 //! Others who give out tokens and renew them, each with a token endpoint on this machine.
 
+mod aws;
 mod endpoint;
 
 use std::fmt;
@@ -21,25 +22,33 @@ use gcp_auth::TokenProvider;
 use http::HeaderValue;
 use middle::Authorizer;
 
+pub(crate) use aws::Aws;
 pub(crate) use endpoint::Endpoint;
 
-/// What those cannot be driven offline with, and why.
-pub(crate) const ABSENT: &[(&str, &str)] = &[(
-    "aws-smithy's identity cache",
-    "its runtime components can be built by themselves only with the feature for its own tests",
-)];
-
 const SCOPES: &[&str] = &["https://api.example.com/.default"];
+
+/// When a peer asks for a new token.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Renewal {
+    /// When a caller wants one.
+    OnDemand,
+    /// By a task of its own, ahead of time, whether anybody wants one or not.
+    Background,
+}
 
 /// Somebody who has tokens.
 pub(crate) trait Peer: Sized + Send + Sync + 'static {
     const NAME: &'static str;
+    const RENEWAL: Renewal = Renewal::OnDemand;
 
     /// One that asks `endpoint`.
     fn open(endpoint: &Endpoint) -> impl Future<Output = Result<Self, String>>;
 
     /// The value of the header of a request, made in the way that its documentation shows.
     fn header(&self) -> impl Future<Output = Result<HeaderValue, String>> + Send;
+
+    /// Readies a thread that is not the runtime's, for one that wants the runtime at each request.
+    fn settle(&self) {}
 }
 
 /// The file of a service account, as Google would hand it out. Everybody knows its key.
@@ -70,6 +79,7 @@ pub(crate) struct Middle(middle::BasicClientCredentialAuthorizer);
 
 impl Peer for Middle {
     const NAME: &'static str = "middle";
+    const RENEWAL: Renewal = Renewal::Background;
 
     async fn open(endpoint: &Endpoint) -> Result<Self, String> {
         let url = endpoint.url().parse().map_err(text)?;
@@ -119,6 +129,7 @@ pub(crate) struct GoogleCloud(google_cloud_auth::credentials::AccessTokenCredent
 
 impl Peer for GoogleCloud {
     const NAME: &'static str = "google-cloud-auth";
+    const RENEWAL: Renewal = Renewal::Background;
 
     async fn open(endpoint: &Endpoint) -> Result<Self, String> {
         // It takes the process's provider of TLS, although nothing is encrypted here; a second call changes nothing.

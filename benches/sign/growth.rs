@@ -14,8 +14,16 @@ use crate::ours::NONCE;
 use crate::ours::SECONDS;
 use crate::ours::fixed;
 use crate::ours::signer;
+use crate::peers::Reqwest;
 use crate::peers::oauth_1a;
 use crate::peers::oauth1_request;
+
+const LIMIT_2: &str = "limit (L2)";
+const OURS: &str = "tower-oauth";
+const OAUTH1_REQUEST: &str = "oauth1-request";
+const OAUTH_1A: &str = "oauth-1a";
+const REQWEST_OAUTH1: &str = "reqwest-oauth1, with the request";
+const REQWEST: &str = "reqwest, the request alone";
 
 /// The layer's limit for a form.
 const LIMIT: usize = 1024 * 1024;
@@ -39,17 +47,24 @@ fn points(chart: &mut Chart, case: &Case, amount: usize) {
     let explanation = fixed(signer(), NONCE, SECONDS).explain(&mut request).unwrap();
     let l2 = L2::<Sha1Mac>::new(explanation.base_string().unwrap().expose(), HmacSha1.name());
 
+    let reqwest = Reqwest::new(case);
     let mut contest = Contest::new(case.name.clone()).rounds(15);
-    contest.enter("limit (L2)", || l2.header());
+    contest.enter(LIMIT_2, || l2.header());
     let mut again = Again::new(signer(), case);
-    contest.enter("tower-oauth", move || again.header());
+    contest.enter(OURS, move || again.header());
     let sign = oauth1_request(case);
-    verify("oauth1-request", signer(), case, &sign());
-    contest.enter("oauth1-request", sign);
+    verify(OAUTH1_REQUEST, signer(), case, &sign());
+    contest.enter(OAUTH1_REQUEST, sign);
     let mut sign = oauth_1a(case);
-    verify("oauth-1a", signer(), case, &sign());
-    contest.enter("oauth-1a", sign);
-    for standing in contest.run().all() {
-        chart.point(&standing.name, amount as u64, standing.median);
+    verify(OAUTH_1A, signer(), case, &sign());
+    contest.enter(OAUTH_1A, sign);
+    verify(REQWEST_OAUTH1, signer(), reqwest.case(), &reqwest.header());
+    contest.enter(REQWEST_OAUTH1, || reqwest.signed());
+    contest.enter(REQWEST, || reqwest.plain());
+    let standings = contest.run();
+    for name in [LIMIT_2, OURS, OAUTH1_REQUEST, OAUTH_1A] {
+        chart.point(name, amount as u64, standings.of(name).median);
     }
+    let signature = standings.beyond(REQWEST_OAUTH1, REQWEST);
+    chart.point("reqwest-oauth1, request subtracted", amount as u64, signature.median);
 }

@@ -4,6 +4,8 @@
 //! header that is on it. What the layer does beyond that is measured beside it, with its defaults, and has no goal here:
 //! it looks at the origin, reads the body of a form, keeps a copy of the request for a server whose clock differs, and
 //! looks at the response. That takes longer than the signature, and is not hidden in its ratio.
+//!
+//! The peers sign with HMAC-SHA1 only: none of them knows HMAC-SHA256.
 
 use hmac::KeyInit;
 use hmac::Mac;
@@ -51,18 +53,13 @@ pub fn measure(ratios: &mut Ratios) {
         let name = case.name.to_lowercase();
         let standings = contest::<Sha1Mac>(&case, HmacSha1, true);
         ratios.add(format!("sign_{name}"), standings.ratio(SIGNER, LIMIT_2), Goal::AtMost(goal));
-        println!(
-            "  through the layer, request subtracted: {:.2} × L2",
-            beyond(&standings, LAYER, LEAF, LIMIT_2)
-        );
         if name == "a" {
             let other = standings.ratio(OAUTH1_REQUEST, SIGNER);
             ratios.add("sign_vs_oauth1_request_a", other, Goal::AtLeast(2.2));
-            let other = beyond(&standings, REQWEST_OAUTH1, REQWEST, SIGNER);
+            let other = standings.ratio_beyond(REQWEST_OAUTH1, REQWEST, SIGNER);
             ratios.add("sign_vs_reqwest_oauth1_a", other, Goal::AtLeast(4.0));
         }
-        let standings = contest::<Sha256Mac>(&case, HmacSha256, false);
-        println!("  {:.2} × L2", standings.ratio(SIGNER, LIMIT_2));
+        contest::<Sha256Mac>(&case, HmacSha256, false);
     }
     let most = [Case::a(), Case::b(), Case::with_parameters(16)].map(|case| {
         let mut again = Again::new(signer(), &case);
@@ -73,8 +70,19 @@ pub fn measure(ratios: &mut Ratios) {
     ratios.add("sign_allocations", most as f64, Goal::AtMost(1.0));
 }
 
-fn beyond(standings: &Standings, one: &str, base: &str, other: &str) -> f64 {
-    standings.ratio_beyond(one, base, other)
+/// How many times L2 each takes.
+fn compare(standings: &Standings, with_peers: bool) {
+    println!("  in multiples of L2");
+    let row = |name: &str, ratio: f64| println!("  {name:<42} {ratio:>10.2}");
+    row(SIGNER, standings.ratio(SIGNER, LIMIT_2));
+    row(QUERY, standings.ratio(QUERY, LIMIT_2));
+    row("tower-oauth, layer, request subtracted", standings.ratio_beyond(LAYER, LEAF, LIMIT_2));
+    if with_peers {
+        row(OAUTH1_REQUEST, standings.ratio(OAUTH1_REQUEST, LIMIT_2));
+        row(OAUTH_1A, standings.ratio(OAUTH_1A, LIMIT_2));
+        let ratio = standings.ratio_beyond(REQWEST_OAUTH1, REQWEST, LIMIT_2);
+        row("reqwest-oauth1, request subtracted", ratio);
+    }
 }
 
 fn contest<M>(case: &Case, method: impl SignatureMethod + Clone, with_peers: bool) -> Standings
@@ -108,7 +116,9 @@ where
         contest.enter(REQWEST_OAUTH1, move || same.signed());
         contest.enter(REQWEST, move || reqwest.plain());
     }
-    contest.run()
+    let standings = contest.run();
+    compare(&standings, with_peers);
+    standings
 }
 
 /// The limits for a case, after a look at whether their base string is ours.

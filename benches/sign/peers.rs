@@ -13,7 +13,7 @@ use oauth_1a::SignableRequest;
 use oauth_1a::SignatureMethod;
 use oauth_1a::SigningKey;
 use oauth1_request::ParameterList;
-use reqwest_0_12::Url;
+use reqwest::Url;
 use reqwest_oauth1::OAuthClientProvider as _;
 
 use crate::case::CLIENT;
@@ -63,7 +63,7 @@ pub fn oauth_1a(case: &Case) -> impl FnMut() -> HeaderValue {
 
 /// reqwest, without and with reqwest-oauth1.
 pub struct Reqwest {
-    client: reqwest_0_12::Client,
+    client: reqwest::Client,
     case: Case,
     query: Vec<(String, String)>,
     form: Vec<(String, String)>,
@@ -76,7 +76,7 @@ impl Reqwest {
         let pairs = |text: &[u8]| form_urlencoded::parse(text).into_owned().collect();
         let query = pairs(case.query.as_bytes());
         let form = pairs(case.form.as_deref().unwrap_or_default());
-        Self { client: reqwest_0_12::Client::new(), case, query, form }
+        Self { client: reqwest::Client::new(), case, query, form }
     }
 
     pub fn case(&self) -> &Case {
@@ -84,7 +84,7 @@ impl Reqwest {
     }
 
     /// A request, unsigned.
-    pub fn plain(&self) -> reqwest_0_12::Request {
+    pub fn plain(&self) -> reqwest::Request {
         let mut builder = self.client.request(self.case.method.clone(), &self.case.bare_uri);
         if !self.query.is_empty() {
             builder = builder.query(&self.query);
@@ -96,7 +96,7 @@ impl Reqwest {
     }
 
     /// A request, signed.
-    pub fn signed(&self) -> reqwest_0_12::Request {
+    pub fn signed(&self) -> reqwest::Request {
         let secrets = reqwest_oauth1::Secrets::new(CLIENT, CLIENT_SECRET).token(TOKEN, TOKEN_SECRET);
         let client = self.client.clone().oauth1(secrets);
         let mut builder = client.request(self.case.method.clone(), &self.case.bare_uri);

@@ -77,7 +77,7 @@ def signature(header):
 
 def compare(case):
     """Fails unless both sign alike."""
-    nonce, timestamp = "kYjzVBB8Y0ZFabxSWbWovY3uYSQ2pTgm", "1318622958"
+    nonce, timestamp = "kYjzVBB8Y0ZFabxSWbWovY3uY", "1318622958"
     made = client_auth.generate_nonce, client_auth.generate_timestamp
     client_auth.generate_nonce = lambda: nonce
     client_auth.generate_timestamp = lambda: timestamp

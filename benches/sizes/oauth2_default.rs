@@ -8,7 +8,8 @@ use oauth2::basic::BasicClient;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let http = oauth2::reqwest::ClientBuilder::new().redirect(oauth2::reqwest::redirect::Policy::none()).build()?;
+    let http =
+        oauth2::reqwest::ClientBuilder::new().redirect(oauth2::reqwest::redirect::Policy::none()).build()?;
     let client = BasicClient::new(ClientId::new("client id".into()))
         .set_client_secret(ClientSecret::new(std::env::args().next().unwrap_or_default()))
         .set_token_uri(TokenUrl::new("https://auth.example.com/token".into())?);

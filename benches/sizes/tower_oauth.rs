@@ -20,7 +20,9 @@ use tower_oauth::Origins;
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let leaf = service_fn(|request: Request<Full<Bytes>>| async move {
         println!("{:?}", request.headers());
-        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from("{\"access_token\":\"a\",\"token_type\":\"Bearer\"}")))
+        Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(
+            "{\"access_token\":\"a\",\"token_type\":\"Bearer\"}",
+        )))
     });
     let secret = std::env::args().next().unwrap_or_default();
     let origins = Origins::one("https://api.example.com")?;

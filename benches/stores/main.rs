@@ -2,7 +2,8 @@
 //!
 //! The servers are throw-away ones on this machine. Here it is the wall's clock that counts, because most of the time
 //! passes in other processes and on the disk. The file store reads and writes its whole file each time, so what it costs grows with
-//! the keys; the ratios hold that it does not grow faster than they do.
+//! the keys; the ratios hold that it does not grow faster than they do. The keyring is one in memory, because that of the system
+//! asks its user: what is measured is what the store adds.
 
 #[path = "../../tests/stores/servers.rs"]
 mod servers;
@@ -11,7 +12,10 @@ use std::time::Duration;
 use std::time::Instant;
 
 use tower_oauth::TokenKey;
+use tower_oauth::store::EncryptedStore;
+use tower_oauth::store::EncryptionKey;
 use tower_oauth::store::FileStore;
+use tower_oauth::store::KeyringStore;
 use tower_oauth::store::MemoryStore;
 use tower_oauth::store::PostgresStore;
 use tower_oauth::store::RedisStore;
@@ -43,6 +47,10 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{:<32} {:>12} {:>12} {:>16}", "µs (median)", "load", "swap", "lease, release");
 
     measure("memory", &BoxTokenStore::new(MemoryStore::new()), 100).await?;
+    let encrypted = EncryptedStore::new(MemoryStore::new(), EncryptionKey::new("bench", [7; 32])?);
+    measure("memory, encrypted", &BoxTokenStore::new(encrypted), 100).await?;
+    let keyring = KeyringStore::new(keyring_core::mock::Store::new()?, "com.example.bench");
+    measure("keyring, in memory", &BoxTokenStore::new(keyring), 100).await?;
 
     let mut file = Chart::new("file_store", "File store", "keys", "µs");
     let mut by_keys = Vec::new();
