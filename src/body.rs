@@ -26,29 +26,33 @@
 //! # let _ = policy;
 //! ```
 
+mod reading;
 mod recording;
 
 use std::fmt;
 use std::future::Future;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Buf;
-use bytes::BufMut;
 use bytes::Bytes;
-use bytes::BytesMut;
 use http_body::Body;
 use tower::BoxError;
 
 use crate::error::Error;
-use crate::error::ErrorKind;
 
 pub use recording::RecordedBody;
 pub use recording::Recorder;
 pub use recording::Recording;
 
+pub(crate) use reading::Gathered;
+pub(crate) use reading::ReadError;
+pub(crate) use reading::read_all;
 #[cfg(feature = "oauth2")]
 pub(crate) use recording::Recorded;
 
@@ -106,11 +110,11 @@ pub enum Replay<B> {
 
 /// How to read a body and make it again.
 pub struct Rebuild<B> {
-    collect: fn(B, usize) -> Collect,
+    poll: PollRead<B>,
     make: Make<B>,
 }
 
-type Collect = Pin<Box<dyn Future<Output = Result<Bytes, Error>> + Send>>;
+type PollRead<B> = fn(Pin<&mut B>, Option<&mut Context<'_>>, &mut Gathered) -> Poll<Result<Bytes, Error>>;
 
 enum Make<B> {
     From(fn(Bytes) -> B),
@@ -123,16 +127,33 @@ impl<B> Rebuild<B> {
         B: Body + Send + 'static,
         B::Error: Into<BoxError>,
     {
-        Self { collect: |body, limit| Box::pin(collect(body, limit)), make }
+        Self { poll: reading::poll_request::<B>, make }
     }
 
     /// Reads `body` to its end.
     ///
     /// # Errors
-    /// [`ErrorKind::BodyTooLarge`] when it is longer than `limit` bytes, [`ErrorKind::BodyFailed`] when it fails or has
-    /// trailers, which could not be given back.
-    pub(crate) fn read(&self, body: B, limit: usize) -> Collect {
-        (self.collect)(body, limit)
+    /// [`ErrorKind::BodyTooLarge`](crate::ErrorKind::BodyTooLarge) when it is longer than `limit` bytes,
+    /// [`ErrorKind::BodyFailed`](crate::ErrorKind::BodyFailed) when it fails or has trailers, which could not be given back.
+    #[cfg(feature = "oauth2")]
+    pub(crate) async fn read(&self, body: B, limit: usize) -> Result<Bytes, Error> {
+        let mut body = pin!(body);
+        let mut gathered = Gathered::new(limit);
+        poll_fn(|context| self.poll_read(body.as_mut(), Some(context), &mut gathered)).await
+    }
+
+    /// Reads `body` on, and is ready at its end. Without a context it is read only if its bytes are at hand; what was read so
+    /// is not lost.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub(crate) fn poll_read(
+        &self,
+        body: Pin<&mut B>,
+        context: Option<&mut Context<'_>>,
+        gathered: &mut Gathered,
+    ) -> Poll<Result<Bytes, Error>> {
+        (self.poll)(body, context, gathered)
     }
 
     /// A body of these bytes.
@@ -310,72 +331,9 @@ fn is_empty<B: Body>(body: &B) -> bool {
     body.is_end_stream() || body.size_hint().exact() == Some(0)
 }
 
-/// Reads a request's body.
-async fn collect<B>(body: B, limit: usize) -> Result<Bytes, Error>
-where
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    match read_all(body, limit).await {
-        Ok((bytes, false)) => Ok(bytes),
-        Ok((_, true)) => {
-            Err(Error::new(ErrorKind::BodyFailed).detail("it has trailers, which could not be given back"))
-        }
-        Err(ReadError::TooLarge) => {
-            Err(Error::new(ErrorKind::BodyTooLarge).detail(format!("the limit is {limit} bytes")))
-        }
-        Err(ReadError::Failed(error)) => Err(Error::new(ErrorKind::BodyFailed).caused_by(error)),
-    }
-}
-
-/// Why a body could not be read to its end.
-pub(crate) enum ReadError {
-    TooLarge,
-    Failed(BoxError),
-}
-
-/// Reads `body` to its end, within `limit` bytes; says whether it had trailers.
-pub(crate) async fn read_all<B>(body: B, limit: usize) -> Result<(Bytes, bool), ReadError>
-where
-    B: Body,
-    B::Error: Into<BoxError>,
-{
-    if body.size_hint().lower() > u64::try_from(limit).unwrap_or(u64::MAX) {
-        return Err(ReadError::TooLarge);
-    }
-    let mut body = Box::pin(body);
-    let mut first = Bytes::new();
-    let mut rest = BytesMut::new();
-    let mut has_trailers = false;
-    while let Some(frame) = poll_fn(|context| body.as_mut().poll_frame(context)).await {
-        let frame = frame.map_err(|error| ReadError::Failed(error.into()))?;
-        let Ok(mut data) = frame.into_data() else {
-            has_trailers = true;
-            continue;
-        };
-        let length = data.remaining();
-        if length > limit - first.len() - rest.len() {
-            return Err(ReadError::TooLarge);
-        }
-        // Most bodies are one piece, which is then not copied.
-        if first.is_empty() {
-            first = data.copy_to_bytes(length);
-        } else {
-            rest.put(data);
-        }
-    }
-    if rest.is_empty() {
-        return Ok((first, has_trailers));
-    }
-    let mut whole = BytesMut::with_capacity(first.len() + rest.len());
-    whole.extend_from_slice(&first);
-    whole.extend_from_slice(&rest);
-    Ok((whole.freeze(), has_trailers))
-}
-
 /// Reads what is left of a response's body, so that its connection can be used again.
 async fn drain<R: Body>(body: R) {
-    let mut body = Box::pin(body);
+    let mut body = pin!(body);
     let read = async {
         let mut length = 0;
         while let Some(Ok(frame)) = poll_fn(|context| body.as_mut().poll_frame(context)).await {

@@ -28,8 +28,6 @@ pub trait Clock: Send + Sync + 'static {
 
     /// How much time has passed since some moment that does not change. Unlike [`now`](Self::now) it never goes back, and
     /// nobody sets it: what a server's clock says is kept against it. By default it is measured with [`Instant`].
-    ///
-    /// It need not be read as often as [`now`](Self::now): within one second of that, the two are taken to go alike.
     fn monotonic(&self) -> Duration {
         static START: OnceLock<Instant> = OnceLock::new();
         START.get_or_init(Instant::now).elapsed()

@@ -117,7 +117,7 @@ pub mod token;
 mod clock;
 #[cfg(test)]
 mod defaults;
-#[cfg(feature = "oauth2")]
+#[cfg(any(feature = "oauth1", feature = "oauth2"))]
 mod lanes;
 mod observe;
 mod origin;

@@ -22,6 +22,9 @@ pub mod fleet {}
 #[doc = include_str!("../docs/observability.md")]
 pub mod observability {}
 
+#[doc = include_str!("../docs/performance.md")]
+pub mod performance {}
+
 #[cfg(feature = "oauth2")]
 #[doc = include_str!("../docs/refreshing.md")]
 pub mod refreshing {}

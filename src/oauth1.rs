@@ -209,6 +209,7 @@ mod credential_source;
 mod credentials;
 mod explanation;
 mod future;
+mod head;
 mod instruction;
 mod layer;
 mod nonce;
@@ -220,6 +221,7 @@ mod signed_parameters;
 mod signer;
 mod signers;
 mod skew;
+mod spare;
 mod view;
 
 pub use crate::protocol::oauth1::base_string::BaseStringUri;

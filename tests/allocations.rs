@@ -12,9 +12,11 @@ use std::task::Context;
 use std::task::Poll;
 use std::task::Waker;
 
+use bytes::Bytes;
 use http::HeaderMap;
 use http::Request;
 use http::Response;
+use http_body_util::Full;
 use tower::Layer;
 use tower::Service;
 use tower_oauth::OAuth1Layer;
@@ -68,7 +70,7 @@ static ALLOCATOR: Counting = Counting;
 #[derive(Clone)]
 struct Leaf;
 
-impl Service<Request<()>> for Leaf {
+impl<B> Service<Request<B>> for Leaf {
     type Response = Response<()>;
     type Error = Infallible;
     type Future = Ready<Result<Response<()>, Infallible>>;
@@ -77,7 +79,7 @@ impl Service<Request<()>> for Leaf {
         Poll::Ready(Ok(()))
     }
 
-    fn call(&mut self, request: Request<()>) -> Self::Future {
+    fn call(&mut self, request: Request<B>) -> Self::Future {
         // Whatever the request brought is freed here, as it would be further in.
         drop(request);
         ready(Ok(Response::new(())))
@@ -94,9 +96,9 @@ fn request(uri: &'static str) -> Request<()> {
 }
 
 /// The allocations of one call, from readiness to response.
-fn allocations<S>(service: &mut S, request: Request<()>) -> usize
+fn allocations<S, B>(service: &mut S, request: Request<B>) -> usize
 where
-    S: Service<Request<()>, Response = Response<()>>,
+    S: Service<Request<B>, Response = Response<()>>,
     S::Error: std::fmt::Debug,
 {
     let mut context = Context::from_waker(Waker::noop());
@@ -326,6 +328,45 @@ async fn watching_a_signed_request_allocates_nothing_beyond_its_signature() {
                 assert_eq!(allocations(&mut service, request()), signed(uri), "{uri}");
             }
         }
+    }
+}
+
+#[test]
+fn a_signed_request_is_kept_in_two_allocations_and_a_form_at_hand_is_read_in_one_of_them() {
+    let credentials = Credentials::new("client", "client secret").token("token", "token secret");
+    let origins = || Origins::one("https://api.test").unwrap();
+    let layer = OAuth1Layer::new(origins(), credentials.clone());
+    let get = || request("https://api.test/a?b=c").map(|()| Full::<Bytes>::default());
+    let form = || {
+        let mut request = request("https://api.test/a?b=c").map(|()| Full::new(Bytes::from_static(b"d=e")));
+        let form_type = http::HeaderValue::from_str("application/x-www-form-urlencoded").unwrap();
+        request.headers_mut().insert(http::header::CONTENT_TYPE, form_type);
+        request
+    };
+    // One for the signature; and without correction, a body is read in a piece of memory of its own.
+    for (layer, for_get, for_form) in [(layer.clone(), 3, 3), (layer.without_skew_correction(), 1, 2)] {
+        let mut service = layer.layer(Leaf);
+        allocations(&mut service, get());
+        allocations(&mut service, form());
+        for _ in 0..10 {
+            assert_eq!(allocations(&mut service, get()), for_get);
+            assert_eq!(allocations(&mut service, form()), for_form);
+        }
+    }
+    let credentials = credential_source_fn(move |_: TokenKey| {
+        let credentials = credentials.clone();
+        async move { Ok(credentials) }
+    });
+    let mut service = OAuth1Layer::per_request(origins(), credentials).layer(Leaf);
+    let key = TokenKey::new("alice");
+    let keyed = |mut request: Request<Full<Bytes>>| {
+        request.extensions_mut().insert(key.clone());
+        request
+    };
+    allocations(&mut service, keyed(get()));
+    for _ in 0..10 {
+        assert_eq!(allocations(&mut service, keyed(get())), 3);
+        assert_eq!(allocations(&mut service, keyed(form())), 3);
     }
 }
 

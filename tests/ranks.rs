@@ -39,6 +39,7 @@ const ROOMS: &[(&str, u8)] = &[
 /// What may be imported from another room of the same rank, and why.
 const SIDEWAYS: &[(&str, &str, &str)] = &[
     ("origin", "error", "a request to a wrong origin is an error"),
+    ("origin", "token_key", "both are hashed with the same keys of this process"),
     ("transport", "body", "an endpoint's answer is read within a limit, as a request's body is"),
     ("provider", "grant", "what is known of a provider makes the grants in which somebody logs in"),
     ("error", "defaults", "its test asks what the table of defaults says"),

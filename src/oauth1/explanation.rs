@@ -61,13 +61,13 @@ pub struct Explanation {
 impl Explanation {
     /// Says what is in `scratch`, of which a signature was just made.
     pub(super) fn new(method: &dyn SignatureMethod, scratch: &Scratch) -> Self {
-        let mut parts = scratch.base_string.splitn(3, |&byte| byte == b'&');
+        let mut parts = scratch.base_string.as_slice().splitn(3, |&byte| byte == b'&');
         let mut decoded = || text(percent_decode(parts.next().unwrap_or_default()).collect());
         Self {
             signature_method: method.name().to_owned(),
             signs_base_string: method.needs_base_string(),
             shows_signature: !method.needs_secure_channel(),
-            base_string: Secret::new(text(scratch.base_string.clone())),
+            base_string: Secret::new(text(scratch.base_string.as_slice().to_owned())),
             method: decoded(),
             uri: decoded(),
             parameters: Secret::new(decoded()),

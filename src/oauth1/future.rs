@@ -71,6 +71,10 @@ where
             let next = match this.state.as_mut().project() {
                 StateProjection::Calling { future } => {
                     let mut response = ready!(future.poll(context)).map_err(Into::into)?;
+                    // Nothing large is moved before it is known that something is amiss.
+                    if this.watch.as_ref().is_none_or(|watch| watch.is_plain(&response)) {
+                        return Poll::Ready(Ok(response));
+                    }
                     let sending = this.watch.take().and_then(|watch| watch.look(&mut response));
                     let Some(future) = sending else { return Poll::Ready(Ok(response)) };
                     State::Waiting { future }

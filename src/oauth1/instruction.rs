@@ -23,8 +23,8 @@ pub(super) enum Instruction {
     Form(Bytes),
     /// This is the `Authorization`.
     Header(HeaderValue),
-    /// This is the URI.
-    Query(Uri),
+    /// This is the URI. In a box, because it is so much larger than the others, which are handed on several times.
+    Query(Box<Uri>),
 }
 
 impl Instruction {
@@ -38,7 +38,8 @@ impl Instruction {
         match placement {
             Placement::Form => Ok(Self::Form(joined(body, attachment).into())),
             Placement::Header => {
-                let mut value = HeaderValue::from_bytes(attachment).map_err(unfit)?;
+                let attachment = Bytes::copy_from_slice(attachment);
+                let mut value = HeaderValue::from_maybe_shared(attachment).map_err(unfit)?;
                 value.set_sensitive(true);
                 Ok(Self::Header(value))
             }
@@ -48,7 +49,7 @@ impl Instruction {
                 let mut parts = uri.clone().into_parts();
                 parts.path_and_query =
                     Some(PathAndQuery::from_maybe_shared(Bytes::from(path_and_query)).map_err(unfit)?);
-                Ok(Self::Query(Uri::from_parts(parts).map_err(unfit)?))
+                Ok(Self::Query(Box::new(Uri::from_parts(parts).map_err(unfit)?)))
             }
         }
     }
@@ -65,7 +66,7 @@ impl Instruction {
             Self::Header(value) => insert(request.headers_mut(), AUTHORIZATION, value)?,
             Self::Query(uri) => {
                 request.headers_mut().remove(AUTHORIZATION);
-                *request.uri_mut() = uri;
+                *request.uri_mut() = *uri;
             }
         }
         Ok(None)
@@ -82,7 +83,7 @@ impl Instruction {
             Self::Header(value) => insert(&mut parts.headers, AUTHORIZATION, value)?,
             Self::Query(uri) => {
                 parts.headers.remove(AUTHORIZATION);
-                parts.uri = uri;
+                parts.uri = *uri;
             }
         }
         Ok(None)

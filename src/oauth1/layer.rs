@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::lanes::Spread;
 use crate::oauth1::BaseStringUri;
 use crate::oauth1::BodyDigest;
 use crate::oauth1::BodyHash;
@@ -54,7 +55,7 @@ use crate::transport::CloneService;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct OAuth1Layer<P = FromBytes> {
-    pub(super) shared: Arc<Shared>,
+    pub(super) shared: Arc<Spread<Shared>>,
     pub(super) policy: P,
 }
 
@@ -74,7 +75,7 @@ pub(super) struct Shared {
 /// Whose credentials sign a request.
 #[derive(Clone, Debug)]
 enum Who {
-    One(Arc<Prepared>),
+    One(Signer),
     PerRequest(Arc<Signers>),
 }
 
@@ -83,16 +84,26 @@ enum Who {
 pub(super) enum Decision<'a> {
     /// It goes as it is.
     Pass,
-    /// It is signed by this identity; if its URI is relative, as one for this origin.
-    Sign(Identity, Option<&'a Origin<'static>>),
+    /// It is signed by this identity, for this target.
+    Sign(Identity, Target<'a>),
 }
 
 /// Who signs a request.
 #[derive(Debug)]
 pub(super) enum Identity {
-    Known(Arc<Prepared>),
+    /// None for the layer's only one.
+    Known(Option<Arc<Prepared>>),
     /// The credentials of this key have to be looked up.
     Unknown(TokenKey),
+}
+
+/// Where a request goes.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Target<'a> {
+    /// If its URI is relative, the origin for which it stands.
+    pub(super) stand_in: Option<&'a Origin<'static>>,
+    /// The number of the origin.
+    pub(super) server: Option<u64>,
 }
 
 impl OAuth1Layer {
@@ -103,7 +114,7 @@ impl OAuth1Layer {
 
     /// A layer that signs with `signer` what goes to `origins`.
     pub fn with_signer(origins: Origins, signer: Signer) -> Self {
-        Self::with_identity(origins, Who::One(Arc::new(Prepared { key: None, signer })))
+        Self::with_identity(origins, Who::One(signer))
     }
 
     /// A layer that signs each request with the credentials of the [`TokenKey`] in its extensions, which it gets from
@@ -128,7 +139,7 @@ impl OAuth1Layer {
             guard: Guard::new(origins),
             keep_existing: false,
         };
-        Self { shared: Arc::new(shared), policy: FromBytes }
+        Self { shared: Arc::new(Spread::new(shared)), policy: FromBytes }
     }
 }
 
@@ -267,7 +278,9 @@ impl<P> OAuth1Layer<P> {
     }
 
     fn edit(mut self, change: impl FnOnce(&mut Shared)) -> Self {
-        change(Arc::make_mut(&mut self.shared));
+        let mut shared = Shared::clone(&self.shared);
+        change(&mut shared);
+        self.shared = Arc::new(Spread::new(shared));
         self
     }
 
@@ -287,7 +300,7 @@ impl<P> OAuth1Layer<P> {
     fn with_template(self, signer: Signer) -> Self {
         self.edit(|shared| {
             shared.who = match &shared.who {
-                Who::One(_) => Who::One(Arc::new(Prepared { key: None, signer })),
+                Who::One(_) => Who::One(signer),
                 Who::PerRequest(signers) => Who::PerRequest(Arc::new(signers.with_template(signer))),
             };
         })
@@ -306,51 +319,67 @@ impl Shared {
     /// A signer with the settings of all.
     pub(super) fn template(&self) -> &Signer {
         match &self.who {
-            Who::One(prepared) => &prepared.signer,
+            Who::One(signer) => signer,
             Who::PerRequest(signers) => signers.template(),
         }
     }
 
+    /// The signer of whoever this is; none is the layer's own.
+    pub(super) fn signer<'a>(&'a self, prepared: Option<&'a Arc<Prepared>>) -> &'a Signer {
+        prepared.map_or_else(|| self.template(), |prepared| &prepared.signer)
+    }
+
     /// Decides what is to be done with a request.
+    #[inline]
     pub(super) fn decide<B>(&self, request: &Request<B>) -> Result<Decision<'_>, Error> {
-        let stand_in = match self.admit(request.uri())? {
-            Admission::Foreign => return Ok(Decision::Pass),
-            Admission::Absolute => None,
-            Admission::Relative(origin) => Some(origin),
-        };
+        let Some(target) = self.target(request.uri())? else { return Ok(Decision::Pass) };
         if self.keep_existing && request.headers().contains_key(AUTHORIZATION) {
             return Ok(Decision::Pass);
         }
         let identity = match (&self.who, request.extensions().get::<TokenKey>()) {
-            (Who::One(prepared), None) => Identity::Known(Arc::clone(prepared)),
+            (Who::One(_), None) => Identity::Known(None),
             (Who::PerRequest(signers), Some(key)) => match signers.known(key) {
-                Some(prepared) => Identity::Known(prepared),
+                prepared @ Some(_) => Identity::Known(prepared),
                 None => Identity::Unknown(key.clone()),
             },
             (Who::One(_), Some(_)) => return Err(Error::new(ErrorKind::UnexpectedTokenKey)),
             (Who::PerRequest(_), None) => return Err(Error::new(ErrorKind::MissingTokenKey)),
         };
-        Ok(Decision::Sign(identity, stand_in))
+        Ok(Decision::Sign(identity, target))
     }
 
-    /// Whether a request to `uri` may have a signature.
-    pub(super) fn admit(&self, uri: &Uri) -> Result<Admission<'_>, Error> {
-        let admission = self.guard.admit(uri)?;
-        if self.template().needs_secure_channel() {
-            match &admission {
-                Admission::Foreign => {}
-                Admission::Absolute => Origin::of(uri).as_ref().map_or(Ok(()), secure)?,
-                Admission::Relative(origin) => secure(origin)?,
+    /// Where a request to `uri` goes, if it may have a signature; `None` if it is to go without.
+    #[inline]
+    pub(super) fn target(&self, uri: &Uri) -> Result<Option<Target<'_>>, Error> {
+        // Nearly every request; what follows comes to the same and takes longer.
+        match self.guard.listed(uri) {
+            Some(listed) if listed.is_secure() => {
+                Ok(Some(Target { stand_in: None, server: Some(listed.number()) }))
             }
+            _ => self.target_with_care(uri),
         }
-        Ok(admission)
     }
 
-    /// The signer of an identity.
-    pub(super) async fn prepare(&self, identity: Identity) -> Result<Arc<Prepared>, Error> {
+    fn target_with_care(&self, uri: &Uri) -> Result<Option<Target<'_>>, Error> {
+        let shows_secrets = self.template().needs_secure_channel();
+        let stand_in = match self.guard.admit(uri)? {
+            Admission::Foreign => return Ok(None),
+            Admission::Absolute => None,
+            Admission::Relative(origin) => Some(origin),
+        };
+        let written = if stand_in.is_none() { Origin::of(uri) } else { None };
+        let origin = stand_in.or(written.as_ref());
+        if let (Some(origin), true) = (origin, shows_secrets) {
+            secure(origin)?;
+        }
+        Ok(Some(Target { stand_in, server: origin.map(Origin::number) }))
+    }
+
+    /// The signer of an identity; none is the layer's own.
+    pub(super) async fn prepare(&self, identity: Identity) -> Result<Option<Arc<Prepared>>, Error> {
         match (identity, &self.who) {
             (Identity::Known(prepared), _) => Ok(prepared),
-            (Identity::Unknown(key), Who::PerRequest(signers)) => signers.prepare(&key).await,
+            (Identity::Unknown(key), Who::PerRequest(signers)) => signers.prepare(&key).await.map(Some),
             (Identity::Unknown(_), Who::One(_)) => Err(Error::new(ErrorKind::UnexpectedTokenKey)),
         }
     }

@@ -14,15 +14,21 @@ use crate::body::FromBytes;
 use crate::body::Replay;
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::lanes::Spread;
 use crate::oauth1::OAuth1Layer;
 use crate::oauth1::ResponseFuture;
 use crate::oauth1::layer::Decision;
 use crate::oauth1::layer::Identity;
 use crate::oauth1::layer::Shared;
 use crate::oauth1::send::Copied;
+use crate::oauth1::send::Draft;
+use crate::oauth1::send::Kept;
 use crate::oauth1::send::Reading;
-use crate::oauth1::send::Waiting;
-use crate::oauth1::send::send_now;
+use crate::oauth1::send::Unread;
+use crate::oauth1::send::send_read;
+use crate::oauth1::send::send_whole;
+use crate::oauth1::spare::Spare;
+use crate::oauth1::view::View;
 use crate::transport::CloneService;
 
 /// A service whose requests are signed. See the [module docs](super).
@@ -41,14 +47,17 @@ use crate::transport::CloneService;
 #[must_use]
 pub struct OAuth1<S, P = FromBytes> /* No `Service`? Bodies not `From<Bytes>` need `.body_policy(…)` */ {
     inner: S,
-    shared: Arc<Shared>,
+    /// For requests that are sent again.
+    spare: Arc<Spread<Spare<S>>>,
+    shared: Arc<Spread<Shared>>,
     policy: P,
 }
 
 impl<S, P> OAuth1<S, P> {
     /// Wraps `inner` as `layer` does.
     pub fn new(inner: S, layer: OAuth1Layer<P>) -> Self {
-        Self { inner, shared: layer.shared, policy: layer.policy }
+        let spare = Arc::new(Spread::new(Spare::new(Arc::clone(&layer.shared))));
+        Self { inner, spare, shared: layer.shared, policy: layer.policy }
     }
 
     /// The wrapped service.
@@ -58,6 +67,8 @@ impl<S, P> OAuth1<S, P> {
 
     /// The wrapped service.
     pub fn get_mut(&mut self) -> &mut S {
+        // What is changed counts for requests that are sent again, too.
+        self.spare = Arc::new(Spread::new(Spare::new(Arc::clone(&self.shared))));
         &mut self.inner
     }
 
@@ -84,8 +95,8 @@ where
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let (identity, stand_in) = match self.shared.decide(&request) {
-            Ok(Decision::Sign(identity, stand_in)) => (identity, stand_in),
+        let (identity, target) = match self.shared.decide(&request) {
+            Ok(Decision::Sign(identity, target)) => (identity, target),
             Ok(Decision::Pass) => return ResponseFuture::passed(self.inner.call(request)),
             Err(error) => return ResponseFuture::failed(error),
         };
@@ -93,26 +104,49 @@ where
             Ok(reading) => reading,
             Err(error) => return ResponseFuture::failed(error),
         };
-        match (identity, reading) {
+        // Nothing large is moved on the way of nearly every request.
+        let (identity, draft) = match (identity, reading) {
             (Identity::Known(prepared), Reading::Leave(second)) => {
-                let again = second.map(|body| Copied::of(self.inner.clone(), &request, body));
-                let sent = send_now(&self.shared, &mut self.inner, request, again, prepared, stand_in);
-                sent.map_or_else(ResponseFuture::failed, ResponseFuture::sent)
+                let again = second.map(|body| Kept::to_send_again(self.copied(&request), body));
+                let shared = (&**self.shared, || self.shared.share());
+                let sent = send_whole(shared, &mut self.inner, request, again, prepared, target);
+                return sent.map_or_else(ResponseFuture::failed, ResponseFuture::sent);
             }
-            (identity, reading) => {
-                let (shared, stand_in) = (Arc::clone(&self.shared), stand_in.cloned());
-                // The service that is ready goes with the future; the clone that stays has to become so.
-                let clone = self.inner.clone();
-                let ready = std::mem::replace(&mut self.inner, clone);
-                let waiting = Waiting { shared, ready, request, reading, identity, stand_in };
-                ResponseFuture::waiting(waiting.send())
+            (Identity::Known(prepared), Reading::Read(limit, rebuild)) => {
+                let copied = self.copied_if_corrected(&request);
+                let (head, body) = request.into_parts();
+                let mut unread = Unread::new(body, copied, limit, rebuild);
+                match unread.poll_read(None) {
+                    Poll::Ready(Ok(bytes)) => {
+                        let shared = (&**self.shared, || self.shared.share());
+                        let (inner, read) = (&mut self.inner, (unread, bytes));
+                        let sent = send_read(shared, inner, head, read, prepared, target);
+                        return sent.map_or_else(ResponseFuture::failed, ResponseFuture::sent);
+                    }
+                    Poll::Ready(Err(error)) => return ResponseFuture::failed(error),
+                    Poll::Pending => (Identity::Known(prepared), Draft::Unread(head, unread)),
+                }
             }
-        }
+            (unknown, Reading::Leave(second)) => {
+                let again = second.map(|body| Kept::to_send_again(self.copied(&request), body));
+                (unknown, Draft::Whole(request, again))
+            }
+            (unknown, Reading::Read(limit, rebuild)) => {
+                let copied = self.copied_if_corrected(&request);
+                let (head, body) = request.into_parts();
+                (unknown, Draft::Unread(head, Unread::new(body, copied, limit, rebuild)))
+            }
+        };
+        // The service that is ready goes with the future; the clone that stays has to become so.
+        let clone = self.inner.clone();
+        let ready = std::mem::replace(&mut self.inner, clone);
+        ResponseFuture::waiting(draft.send(self.shared.share(), ready, identity, target))
     }
 }
 
-impl<S, P> OAuth1<S, P> {
+impl<S: Clone, P> OAuth1<S, P> {
     /// Whether the body has to be read: to sign it, or to be able to send it again.
+    #[inline]
     fn reading<B>(&self, request: &Request<B>) -> Result<Reading<B>, Error>
     where
         P: BodyPolicy<B>,
@@ -132,5 +166,15 @@ impl<S, P> OAuth1<S, P> {
                 None => Reading::Leave(None),
             },
         })
+    }
+
+    /// A copy, unless no request is sent again.
+    fn copied_if_corrected<B>(&self, request: &Request<B>) -> Option<Copied<S>> {
+        self.shared.skew.is_some().then(|| self.copied(request))
+    }
+
+    fn copied<B>(&self, request: &Request<B>) -> Copied<S> {
+        self.spare.keep(&self.inner);
+        Copied::of(&self.spare, &View::of(request), request.version())
     }
 }

@@ -23,7 +23,6 @@ use crate::oauth1::view::View;
 use crate::origin::Origin;
 use crate::protocol::oauth1::base_string::BaseStringUri;
 use crate::protocol::oauth1::base_string::BaseUri;
-use crate::protocol::oauth1::base_string::decimal;
 use crate::protocol::oauth1::body_hash::BodyDigest;
 use crate::protocol::oauth1::body_hash::BodyHash;
 use crate::protocol::oauth1::header::Placement;
@@ -318,8 +317,6 @@ impl Signer {
         }
         let uri = BaseUri::new(&settings.base_string_uri, view.uri, fields.host, origin)
             .ok_or_else(|| Error::new(ErrorKind::RelativeUri))?;
-        let mut digits = [0; 20];
-        let timestamp = decimal(seconds, &mut digits);
         let (random, given);
         let nonce = match &settings.nonces {
             Nonces::Random => {
@@ -333,17 +330,18 @@ impl Signer {
         };
         let signable = Signable {
             method: view.method.as_str(),
-            uri,
+            uri: &uri,
             query: view.uri.query(),
             is_form,
             body,
             additional: view.extensions.get().map_or(&[], SignedParameters::as_slice),
             nonce,
-            timestamp: Text::Unreserved(timestamp),
+            seconds,
         };
         Scratch::lend(|scratch| {
             self.plan.sign(&signable, scratch)?;
-            let instruction = Instruction::new(settings.placement, &scratch.attachment, view.uri, body)?;
+            let instruction =
+                Instruction::new(settings.placement, scratch.attachment.as_slice(), view.uri, body)?;
             Ok(look(instruction, scratch))
         })
     }

@@ -25,8 +25,7 @@ const KEYS: usize = 10_000;
 /// A signer with whose it is.
 #[derive(Debug)]
 pub(super) struct Prepared {
-    /// None for the one identity of a layer.
-    pub(super) key: Option<TokenKey>,
+    key: TokenKey,
     pub(super) signer: Signer,
 }
 
@@ -100,7 +99,7 @@ impl Signers {
         let outcome = match found {
             Ok(credentials) => {
                 let signer = self.template.clone().credentials(credentials);
-                Ok(Arc::new(Prepared { key: Some(key.clone()), signer }))
+                Ok(Arc::new(Prepared { key: key.clone(), signer }))
             }
             Err(error) if error.kind() == ErrorKind::Source => {
                 Err(error.detail("it was to look up OAuth 1 credentials"))
@@ -120,7 +119,7 @@ impl Signers {
 
     /// Forgets a signer, unless its key has another one by now.
     pub(super) fn forget_only(&self, prepared: &Arc<Prepared>) {
-        let Some(key) = &prepared.key else { return };
+        let key = &prepared.key;
         let mut state = self.state();
         if state.prepared.peek(key).is_some_and(|current| Arc::ptr_eq(current, prepared)) {
             state.prepared.remove(key);

@@ -31,8 +31,6 @@ use http::header::DATE;
 use crate::clock::SharedClock;
 use crate::oauth1::OAuthProblem;
 use crate::observe;
-use crate::origin::Origin;
-use crate::token_key::hash_of;
 
 /// How far a server's clock has to be from a timestamp that the server named as the problem.
 const NAMED: Duration = Duration::from_secs(1);
@@ -102,20 +100,21 @@ enum Suspicion {
 }
 
 impl Skew {
-    /// The timestamp of a request that is sent to `origin` now.
-    pub(super) fn stamp(&self, clock: &SharedClock, origin: &Origin<'_>) -> Stamp {
-        // Two servers with the same hash would share a clock. Nobody can make them: the hash has keys of this process.
-        let server = hash_of(&(origin.is_https(), origin.host(), origin.port()));
-        let at = clock.monotonic();
-        let time = if self.any.load(Ordering::Acquire) {
+    /// The timestamp of a request that is sent now to the server with this [number](crate::origin::Origin::number). Two
+    /// servers with the same number would share a clock, and nobody can make them.
+    pub(super) fn stamp(&self, clock: &SharedClock, server: u64) -> Stamp {
+        if self.any.load(Ordering::Acquire) {
             let learned = self.learned.read().unwrap_or_else(PoisonError::into_inner);
-            learned.servers.iter().find(|known| known.id == server).and_then(|known| known.time)
-        } else {
-            None
-        };
-        let now = time.map_or_else(|| clock.since_1970(), |time| time.now(at));
-        let time = time.map(|time| (time.serial, time.is_proven));
-        Stamp { server, seconds: now.as_secs(), at, time }
+            let known = learned.servers.iter().find(|known| known.id == server).and_then(|known| known.time);
+            drop(learned);
+            if let Some(time) = known {
+                let at = clock.monotonic();
+                let learned = Some((time.serial, time.is_proven));
+                return Stamp { server, seconds: time.now(at).as_secs(), at, time: learned };
+            }
+        }
+        let now = clock.since_1970();
+        Stamp { server, seconds: now.as_secs(), at: clock.monotonic(), time: None }
     }
 
     /// Learns from the response to a request. Whether the request would have another timestamp by what is known now, and
@@ -211,6 +210,11 @@ impl Time {
 }
 
 impl Stamp {
+    /// Whether the timestamp is by a time that has to prove itself.
+    pub(super) fn is_by_a_guess(&self) -> bool {
+        matches!(self.time, Some((_, false)))
+    }
+
     /// Whether `time` is too far from the timestamp, and from all that it could have been until `now`: the server may have
     /// read its clock at any moment between.
     fn is_apart(&self, time: Duration, now: Duration, suspicion: Suspicion) -> bool {

@@ -159,7 +159,8 @@ impl<P> OAuth2Layer<P> {
     /// cannot lead the token elsewhere; an error of the hook fails the request.
     ///
     /// ```
-    ///     /// use tower_oauth::grant::StaticToken;
+    /// use http::HeaderValue;
+    /// use tower_oauth::grant::StaticToken;
     /// use tower_oauth::{OAuth2Layer, Origins};
     ///
     /// let origins = Origins::one("https://api.example.com")?;

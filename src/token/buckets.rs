@@ -19,10 +19,12 @@ const PLACES: usize = 7;
 const SEGMENT: usize = 64;
 
 pub(super) struct Buckets<T> {
-    segments: Box<[OnceLock<Box<[Bucket<T>]>>]>,
+    segments: Box<[OnceLock<Segment<T>>]>,
     /// The number of buckets, a power of two, less one.
     mask: usize,
 }
+
+type Segment<T> = Box<[Bucket<T>]>;
 
 #[repr(C, align(128))]
 struct Bucket<T> {
@@ -116,7 +118,7 @@ impl<T> Buckets<T> {
 }
 
 impl<T> Bucket<T> {
-    fn segment() -> Box<[Self]> {
+    fn segment() -> Segment<T> {
         (0..SEGMENT).map(|_| Self::new()).collect()
     }
 

@@ -1,7 +1,10 @@
 //! What is read of bodies, and what is sent in their place.
 
+use std::collections::VecDeque;
 use std::convert::Infallible;
+use std::marker::PhantomPinned;
 use std::pin::Pin;
+use std::sync::Mutex;
 use std::task::Context;
 use std::task::Poll;
 
@@ -197,6 +200,70 @@ async fn while_a_form_arrives_the_service_that_is_ready_waits_with_it() {
     assert!(sent.headers().contains_key(AUTHORIZATION));
     answer.send_response(Response::new(()));
     assert_ready_ok!(slow.poll());
+}
+
+/// A body that knows its length, comes in pieces with pauses, and may not be moved while it is read.
+struct Pieces(Mutex<VecDeque<Option<&'static str>>>, PhantomPinned);
+
+impl Pieces {
+    fn new(pieces: impl IntoIterator<Item = Option<&'static str>>) -> Self {
+        Self(Mutex::new(pieces.into_iter().collect()), PhantomPinned)
+    }
+}
+
+impl Body for Pieces {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Self::Data>, Self::Error>>> {
+        match self.0.lock().unwrap().pop_front() {
+            Some(Some(piece)) => Poll::Ready(Some(Ok(Frame::data(Bytes::from_static(piece.as_bytes()))))),
+            Some(None) => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            None => Poll::Ready(None),
+        }
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        let pieces = self.0.lock().unwrap();
+        http_body::SizeHint::with_exact(pieces.iter().flatten().map(|piece| piece.len() as u64).sum())
+    }
+}
+
+#[tokio::test]
+async fn a_form_of_known_length_is_read_to_its_end_wherever_it_pauses() {
+    let whole = sent_by(pinned(), form("a=1&b=2&c=3")).await.unwrap();
+    for pieces in [
+        vec![Some("a=1&b=2&c=3")],
+        vec![Some("a=1&"), Some("b=2&c=3")],
+        vec![None, Some("a=1&b=2&c=3")],
+        vec![Some("a=1&b"), None, Some("=2&"), None, None, Some("c=3")],
+        vec![Some("a=1&b=2&c=3"), None],
+    ] {
+        let service = tower::service_fn(|request: Request<Pieces>| async {
+            let authorization = authorization(&request).to_owned();
+            let body = request.into_body().collect().await.unwrap().to_bytes();
+            Ok::<_, Infallible>(Response::new((authorization, body)))
+        });
+        let policy = body_fn(
+            |bytes: Bytes| {
+                assert_eq!(bytes, "a=1&b=2&c=3");
+                Pieces::new([Some("a=1&b=2&c=3")])
+            },
+            |_| None,
+        );
+        for layer in [pinned(), pinned().without_skew_correction()] {
+            let request = form("").map(|_| Pieces::new(pieces.clone()));
+            let response = layer.body_policy(policy.clone()).layer(service).oneshot(request).await.unwrap();
+            let (signature, body) = response.into_body();
+            assert_eq!((&*signature, &*body), (authorization(&whole), &b"a=1&b=2&c=3"[..]), "{pieces:?}");
+        }
+    }
 }
 
 #[tokio::test]

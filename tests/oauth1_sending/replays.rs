@@ -177,6 +177,37 @@ async fn a_service_that_takes_one_request_at_a_time_takes_both() {
     assert_eq!(log.lock().unwrap().len(), 2);
 }
 
+/// A service that can be changed, and that refuses every other timestamp.
+#[derive(Clone)]
+struct Named(&'static str, Arc<Mutex<Vec<&'static str>>>);
+
+impl Service<Request<Body>> for Named {
+    type Response = Response<()>;
+    type Error = Infallible;
+    type Future = std::future::Ready<Result<Response<()>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut std::task::Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, _: Request<Body>) -> Self::Future {
+        let mut names = self.1.lock().unwrap();
+        names.push(self.0);
+        let now = START + 600 * names.len() as u64;
+        std::future::ready(Ok(if names.len() % 2 == 1 { refused(now) } else { response(200) }))
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_was_changed_is_the_one_to_which_a_request_is_sent_again() {
+    let names = Arc::default();
+    let mut service = layer().layer(Named("before", Arc::clone(&names)));
+    assert_eq!(service.ready().await.unwrap().call(get("/")).await.unwrap().status(), 200);
+    service.get_mut().0 = "after";
+    assert_eq!(service.clone().oneshot(get("/")).await.unwrap().status(), 200);
+    assert_eq!(*names.lock().unwrap(), ["before", "before", "after", "after"]);
+}
+
 #[test]
 fn the_default_policy_is_from_bytes() {
     fn of<P>(_: &OAuth1Layer<P>) -> &'static str {

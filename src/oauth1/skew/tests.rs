@@ -10,6 +10,7 @@ use super::*;
 use crate::clock::Clock;
 use crate::defaults::assert_continued;
 use crate::defaults::assert_documented;
+use crate::origin::Origin;
 
 /// The time at which the tests begin, in seconds since 1970.
 const START: u64 = 1_700_000_000;
@@ -53,7 +54,7 @@ impl Client {
 
     fn stamp_for(&self, uri: &'static str) -> Stamp {
         let uri = Uri::from_static(uri);
-        self.skew.stamp(&self.clock, &Origin::of(&uri).unwrap())
+        self.skew.stamp(&self.clock, Origin::of(&uri).unwrap().number())
     }
 
     fn stamp(&self) -> Stamp {

@@ -3,7 +3,9 @@
 use http::uri;
 
 use crate::origin::Origin;
+use crate::protocol::oauth1::buffer::Writer;
 use crate::protocol::oauth1::encode::Escape;
+use crate::protocol::oauth1::encode::are_plain;
 use crate::protocol::oauth1::encode::escape;
 use crate::protocol::oauth1::encode::escape_lowercase;
 
@@ -85,6 +87,7 @@ enum Port<'a> {
 impl<'a> BaseUri<'a> {
     /// Puts together what counts: what was configured, then the `Host` header (§3.4.1.2(2)), then the request's URI,
     /// then the origin that a relative URI stands for. `None` when there is no scheme or no host.
+    #[inline]
     pub(crate) fn new(
         configured: &'a BaseStringUri,
         uri: &'a http::Uri,
@@ -105,21 +108,23 @@ impl<'a> BaseUri<'a> {
 
     /// Appends the URI, percent-encoded. Scheme and host are put in lower case and the scheme's own port is left out;
     /// everything else goes in as it is sent, above all the path.
-    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+    pub(crate) fn write(&self, out: &mut Writer<'_>) {
         match self.scheme {
-            "https" => out.extend_from_slice(b"https%3A%2F%2F"),
+            "https" => out.text(b"https%3A%2F%2F"),
             other => {
                 escape_lowercase(other.as_bytes(), out);
-                out.extend_from_slice(b"%3A%2F%2F");
+                out.text(b"%3A%2F%2F");
             }
         }
         if self.authority.is_plain {
-            out.extend_from_slice(self.authority.host);
+            out.text(self.authority.host);
         } else {
             escape_lowercase(self.authority.host, out);
         }
         self.authority.port.write(self.scheme, out);
-        escape(self.path_prefix.as_bytes(), Escape::Once, out);
+        if !self.path_prefix.is_empty() {
+            escape(self.path_prefix.as_bytes(), Escape::Once, out);
+        }
         // An absolute URI without a path asks for `/`.
         let path = if self.path.is_empty() { "/" } else { self.path };
         escape(path.as_bytes(), Escape::Once, out);
@@ -128,10 +133,7 @@ impl<'a> BaseUri<'a> {
 
 impl<'a> Authority<'a> {
     fn parse(authority: &'a [u8]) -> Self {
-        // Every byte is looked at, even behind one that is not plain: that goes for several at once.
-        let is_plain =
-            |byte: u8| byte.is_ascii_lowercase() | byte.is_ascii_digit() | (byte == b'.') | (byte == b'-');
-        if authority.iter().fold(true, |all, &byte| all & is_plain(byte)) {
+        if authority.chunks(32).all(are_plain) {
             return Self { host: authority, port: Port::Absent, is_plain: true };
         }
         // From the end on, the first of these says what is there: a port, no port but the end of an IPv6 address, whose
@@ -160,7 +162,7 @@ fn without_user(authority: &[u8]) -> &[u8] {
 impl Port<'_> {
     /// Appends the port unless it is the scheme's own, whatever leading zeros it is written with: an HTTP client
     /// leaves that out of the `Host` header.
-    fn write(self, scheme: &str, out: &mut Vec<u8>) {
+    fn write(self, scheme: &str, out: &mut Writer<'_>) {
         let default = match scheme {
             "http" => Some(80),
             "https" => Some(443),
@@ -173,15 +175,15 @@ impl Port<'_> {
             Self::Absent => {}
             Self::Number(port) if Some(port) == default => {}
             Self::Number(port) => {
-                out.extend_from_slice(b"%3A");
-                out.extend_from_slice(decimal(port.into(), &mut [0; 20]));
+                out.text(b"%3A");
+                out.text(decimal(port.into(), &mut [0; 20]));
             }
             Self::Text(port) => {
                 let is_number = port.iter().all(u8::is_ascii_digit);
                 let digits = std::str::from_utf8(port).ok().filter(|_| is_number);
                 let number = digits.and_then(|digits| digits.parse().ok());
                 if number.is_none() || number != default {
-                    out.extend_from_slice(b"%3A");
+                    out.text(b"%3A");
                     escape_lowercase(port, out);
                 }
             }
@@ -190,16 +192,16 @@ impl Port<'_> {
 }
 
 /// Appends the start of a base string: the method in upper case, and the base string URI.
-pub(crate) fn write_head(method: &str, uri: &BaseUri<'_>, out: &mut Vec<u8>) {
+pub(crate) fn write_head(method: &str, uri: &BaseUri<'_>, out: &mut Writer<'_>) {
     // A method may hold bytes that are to be escaped, and is sent as the caller wrote it.
     if method.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        out.extend_from_slice(method.as_bytes());
+        out.text(method.as_bytes());
     } else {
         escape(method.to_ascii_uppercase().as_bytes(), Escape::Once, out);
     }
-    out.push(b'&');
+    out.text(b"&");
     uri.write(out);
-    out.push(b'&');
+    out.text(b"&");
 }
 
 /// `number` in decimal digits, which are written into `digits`.
@@ -221,13 +223,14 @@ pub(crate) fn decimal(number: u64, digits: &mut [u8; 20]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::oauth1::buffer::Buffer;
 
     fn base_uri(configured: &BaseStringUri, uri: &str, host: Option<&str>) -> String {
         let uri = uri.parse().unwrap();
         let base = BaseUri::new(configured, &uri, host.map(str::as_bytes), None).unwrap();
-        let mut out = Vec::new();
-        base.write(&mut out);
-        percent_encoding::percent_decode(&out).decode_utf8().unwrap().into_owned()
+        let mut out = Buffer::default();
+        out.append(|out| base.write(out));
+        percent_encoding::percent_decode(out.as_slice()).decode_utf8().unwrap().into_owned()
     }
 
     fn of(uri: &str) -> String {
@@ -307,9 +310,10 @@ mod tests {
         ] {
             let origin_uri = origin.parse().unwrap();
             let origin = Origin::of(&origin_uri);
-            let mut out = Vec::new();
-            BaseUri::new(&configured, &uri, None, origin.as_ref()).unwrap().write(&mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), expected);
+            let mut out = Buffer::default();
+            let base = BaseUri::new(&configured, &uri, None, origin.as_ref()).unwrap();
+            out.append(|out| base.write(out));
+            assert_eq!(String::from_utf8(out.into_vec()).unwrap(), expected);
         }
     }
 
@@ -320,9 +324,13 @@ mod tests {
         for (method, expected) in
             [("GET", "GET"), ("PoSt", "POST"), ("M.SEARCH~1", "M.SEARCH~1"), ("x!y", "X%21Y")]
         {
-            let mut out = Vec::new();
-            write_head(method, &BaseUri::new(&configured, &uri, None, None).unwrap(), &mut out);
-            assert_eq!(String::from_utf8(out).unwrap(), format!("{expected}&https%3A%2F%2Fa.test%2F&"));
+            let mut out = Buffer::default();
+            let base = BaseUri::new(&configured, &uri, None, None).unwrap();
+            out.append(|out| write_head(method, &base, out));
+            assert_eq!(
+                String::from_utf8(out.into_vec()).unwrap(),
+                format!("{expected}&https%3A%2F%2Fa.test%2F&")
+            );
         }
     }
 

@@ -3,6 +3,11 @@
 //! All of it works on bytes: `%E9` is the byte E9, whether or not it makes sense as text. A byte that is decoded and
 //! encoded again is therefore always the byte that was sent.
 
+use crate::protocol::oauth1::buffer::Buffer;
+use crate::protocol::oauth1::buffer::Writer;
+use crate::protocol::oauth1::buffer::copy;
+use crate::protocol::oauth1::buffer::overwrite;
+
 /// How often a text is encoded.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Escape {
@@ -12,95 +17,156 @@ pub(crate) enum Escape {
     Twice,
 }
 
+/// What stands for a byte: the last of these is how many of the first count.
+type Escaped = [u8; 8];
+
+/// For each byte what stands for it.
+static ONCE: [Escaped; 256] = escapes(Escape::Once);
+static TWICE: [Escaped; 256] = escapes(Escape::Twice);
+
+/// The value of each hexadecimal digit; for every other byte more than any digit's.
+static DIGITS: [u8; 256] = {
+    let mut digits = [NO_DIGIT; 256];
+    let mut digit = 0;
+    while digit < 16 {
+        digits[upper_hex(digit) as usize] = digit;
+        digits[upper_hex(digit).to_ascii_lowercase() as usize] = digit;
+        digit += 1;
+    }
+    digits
+};
+const NO_DIGIT: u8 = 0xff;
+
+/// What is looked at as a whole.
+const SHORT: usize = 32;
+
 /// Appends `bytes`, percent-encoded.
-pub(crate) fn escape(bytes: &[u8], times: Escape, out: &mut Vec<u8>) {
+pub(crate) fn escape(bytes: &[u8], times: Escape, out: &mut Writer<'_>) {
+    if bytes.len() > SHORT {
+        return escape_long(bytes, times, out);
+    }
+    // With letters behind it, it can be looked at as a whole, and copied from in pieces of a fixed size.
+    let mut padded = [b'a'; 2 * SHORT];
+    if let Some(to) = padded.get_mut(..bytes.len()) {
+        copy(bytes, to);
+    }
+    // A variable of its own is kept in registers.
+    let mut writer = std::mem::take(out);
     let mut done = 0;
-    for_each_reserved(bytes, |index, byte| {
-        append::<16>(bytes, done, index, out);
-        percent(byte, times, out);
+    let mut positions = padded.first_chunk().map_or(0, reserved_of);
+    while positions != 0 {
+        let index = positions.trailing_zeros() as usize;
+        positions &= positions - 1;
+        let Some(&byte) = padded.get(index) else { break };
+        writer.part::<16>(&padded, done, index);
+        escape_byte(byte, times, &mut writer);
         done = index + 1;
-    });
-    append::<16>(bytes, done, bytes.len(), out);
+    }
+    writer.part::<SHORT>(&padded, done, bytes.len());
+    *out = writer;
+    // It may have been a secret.
+    overwrite(&mut padded);
+}
+
+/// The same for more than [`SHORT`] bytes.
+#[inline(never)]
+fn escape_long(bytes: &[u8], times: Escape, out: &mut Writer<'_>) {
+    for chunk in bytes.chunks(SHORT) {
+        escape(chunk, times, out);
+    }
 }
 
 /// Appends `bytes`, percent-encoded once, with ASCII letters in lower case.
-pub(crate) fn escape_lowercase(bytes: &[u8], out: &mut Vec<u8>) {
+pub(crate) fn escape_lowercase(bytes: &[u8], out: &mut Writer<'_>) {
     for byte in bytes {
         escape_byte(byte.to_ascii_lowercase(), Escape::Once, out);
     }
 }
 
 /// Appends one byte, percent-encoded.
-pub(crate) fn escape_byte(byte: u8, times: Escape, out: &mut Vec<u8>) {
-    if is_unreserved(byte) { out.push(byte) } else { percent(byte, times, out) }
+#[inline(always)]
+pub(crate) fn escape_byte(byte: u8, times: Escape, out: &mut Writer<'_>) {
+    let escapes = match times {
+        Escape::Once => &ONCE,
+        Escape::Twice => &TWICE,
+    };
+    let escaped = &escapes[usize::from(byte)];
+    let [.., length] = *escaped;
+    // That it is less than 8 is said for the compiler.
+    let length = usize::from(length & 7);
+    if !out.fill::<8>(|to| (*to = *escaped, length).1) {
+        out.exactly(escaped.get(..length).unwrap_or_default());
+    }
 }
 
 /// `bytes`, percent-encoded once.
 pub(crate) fn escaped(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(bytes.len());
-    escape(bytes, Escape::Once, &mut out);
-    out
+    // Room for everything to be escaped: a buffer that grows leaves copies behind.
+    let mut out = Buffer::with_room(3 * bytes.len());
+    out.append(|out| escape(bytes, Escape::Once, out));
+    out.into_vec()
 }
 
-/// The first byte of what stands in a query or a form, decoded, and the length of what stands for it.
+/// The first byte of what stands in a query or a form, decoded, and what comes behind it.
 ///
 /// `+` is a space. A `%` that no two hexadecimal digits follow stands for itself, as in the WHATWG's URL standard:
 /// the RFC is silent, and a request that the HTTP client would send must not fail here.
-pub(crate) fn decode_first(form: &[u8]) -> Option<(u8, usize)> {
+#[inline(always)]
+pub(crate) fn decode_first(form: &[u8]) -> Option<(u8, &[u8])> {
     match form {
-        [b'+', ..] => Some((b' ', 1)),
-        [b'%', high, low, ..] if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-            Some((digit(*high) << 4 | digit(*low), 3))
+        [b'%', high, low, rest @ ..] => {
+            let (high, low) = (DIGITS[usize::from(*high)], DIGITS[usize::from(*low)]);
+            if high | low < 16 {
+                Some((high << 4 | low, rest))
+            } else {
+                form.split_first().map(|(byte, rest)| (*byte, rest))
+            }
         }
-        [byte, ..] => Some((*byte, 1)),
+        [b'+', rest @ ..] => Some((b' ', rest)),
+        [byte, rest @ ..] => Some((*byte, rest)),
         [] => None,
     }
 }
 
-/// Appends `text[start..end]`, which is expected to be at most `N` bytes long.
-///
-/// A short piece is copied as `N` bytes of which the surplus is cut off again: copies of a fixed size are made in
-/// place, where others are calls, and a request is made of many short pieces.
-pub(crate) fn append<const N: usize>(text: &[u8], start: usize, end: usize, out: &mut Vec<u8>) {
-    let rest = text.get(start..).unwrap_or_default();
-    let length = end.saturating_sub(start);
-    match rest.first_chunk::<N>() {
-        Some(chunk) if length <= chunk.len() => {
-            let end = out.len() + length;
-            out.extend_from_slice(chunk);
-            out.truncate(end);
-        }
-        _ => out.extend_from_slice(rest.get(..length).unwrap_or_default()),
+/// The bytes that are not unreserved, and their positions, of a text that has so many unreserved bytes at its end that
+/// nothing is missed when it is looked at in chunks of 32.
+pub(crate) struct Reserved<'a> {
+    text: &'a [u8],
+    /// Where the chunk starts.
+    start: usize,
+    /// Those of the chunk, as bits.
+    positions: u32,
+}
+
+impl<'a> Reserved<'a> {
+    /// Those from `start` on.
+    pub(crate) fn of(text: &'a [u8], start: usize) -> Self {
+        let chunk = text.get(start..).and_then(<[u8]>::first_chunk);
+        Self { text, start, positions: chunk.map_or(0, reserved_of) }
     }
 }
 
-/// Calls `found` with each byte that is not unreserved, and its position.
-///
-/// They are found for 32 bytes at a time: where a name or a value ends cannot be foreseen, and a processor that guesses
-/// wrongly takes longer than one that looks at every byte in the same way.
-pub(crate) fn for_each_reserved(bytes: &[u8], mut found: impl FnMut(usize, u8)) {
-    let mut start = 0;
-    for chunk in bytes.chunks(32) {
-        let mut positions = match (chunk.first_chunk(), bytes.last_chunk()) {
-            (Some(chunk), _) => reserved_of(chunk),
-            // What is left at the end is looked at together with what is before it.
-            (None, Some(last)) => reserved_of(last) >> (last.len() - chunk.len()),
-            (None, None) => reserved_of_few(chunk),
-        };
-        while positions != 0 {
-            let index = positions.trailing_zeros() as usize;
-            positions &= positions - 1;
-            if let Some(&byte) = chunk.get(index) {
-                found(start + index, byte);
-            }
+impl Iterator for Reserved<'_> {
+    type Item = (usize, u8);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.positions == 0 {
+            self.start += 32;
+            self.positions = reserved_of(self.text.get(self.start..)?.first_chunk()?);
         }
-        start += chunk.len();
+        let index = self.start + self.positions.trailing_zeros() as usize;
+        self.positions &= self.positions - 1;
+        Some((index, *self.text.get(index)?))
     }
 }
 
 /// The positions of the bytes that are not unreserved, as bits.
 ///
-/// Without a table, and as many as the compiler does not unroll: so it looks at sixteen at once.
+/// They are found for 32 bytes at a time: where a name or a value ends cannot be foreseen, and a processor that guesses
+/// wrongly takes longer than one that looks at every byte in the same way. Without a table, and as many as the compiler
+/// does not unroll: so it looks at sixteen at once.
+#[inline]
 fn reserved_of(bytes: &[u8; 32]) -> u32 {
     let mut flags = [0; 32];
     for (flag, &byte) in flags.iter_mut().zip(bytes) {
@@ -117,61 +183,41 @@ fn reserved_of(bytes: &[u8; 32]) -> u32 {
     })
 }
 
-/// The same for fewer, which are not worth being copied to where they could be looked at together.
-fn reserved_of_few(bytes: &[u8]) -> u32 {
-    let bit = |byte: u8| u32::from(!is_unreserved(byte));
-    let mut positions = 0;
-    let mut index = 0;
-    let eights = bytes.chunks_exact(8);
-    let rest = eights.remainder();
-    for eight in eights {
-        // As an array it is looked at without a loop.
-        let Some(eight) = eight.first_chunk::<8>() else { continue };
-        let bits = eight.iter().rev().fold(0, |bits, &byte| bits << 1 | bit(byte));
-        positions |= bits << index;
-        index += 8;
+/// Whether each of at most 32 bytes is one that a `Host` header usually has: a small letter, a digit, `.` or `-`.
+///
+/// Every byte is looked at, even behind one that is another: that goes for many at once.
+pub(crate) fn are_plain(bytes: &[u8]) -> bool {
+    let is_plain =
+        |byte: u8| byte.is_ascii_lowercase() | byte.is_ascii_digit() | (byte == b'.') | (byte == b'-');
+    let mut padded = [b'a'; SHORT];
+    if let Some(to) = padded.get_mut(..bytes.len()) {
+        copy(bytes, to);
     }
-    for &byte in rest {
-        positions |= bit(byte) << index;
-        index += 1;
-    }
-    positions
+    padded.iter().fold(bytes.len() <= SHORT, |all, &byte| all & is_plain(byte))
 }
 
 /// Whether `byte` stays as it is: a letter, a digit, `-`, `.`, `_` or `~` (RFC 3986 §2.3).
-pub(crate) fn is_unreserved(byte: u8) -> bool {
-    // A table, because every byte of every signed request is looked up.
-    const UNRESERVED: [bool; 256] = {
-        let mut table = [false; 256];
-        let mut byte = 0u8;
-        while byte < 128 {
-            table[byte as usize] = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~');
-            byte += 1;
-        }
-        table
-    };
-    UNRESERVED[usize::from(byte)]
+pub(crate) const fn is_unreserved(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~')
 }
 
-/// Appends the escape of a byte.
-fn percent(byte: u8, times: Escape, out: &mut Vec<u8>) {
-    let (high, low) = (upper_hex(byte >> 4), upper_hex(byte & 0x0f));
-    match times {
-        Escape::Once => out.extend_from_slice(&[b'%', high, low]),
-        Escape::Twice => out.extend_from_slice(&[b'%', b'2', b'5', high, low]),
+const fn escapes(times: Escape) -> [Escaped; 256] {
+    let mut escapes = [[0; 8]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        let (high, low) = (upper_hex((byte >> 4) as u8), upper_hex((byte & 0x0f) as u8));
+        escapes[byte] = match times {
+            _ if is_unreserved(byte as u8) => [byte as u8, 0, 0, 0, 0, 0, 0, 1],
+            Escape::Once => [b'%', high, low, 0, 0, 0, 0, 3],
+            Escape::Twice => [b'%', b'2', b'5', high, low, 0, 0, 5],
+        };
+        byte += 1;
     }
+    escapes
 }
 
-fn upper_hex(nibble: u8) -> u8 {
+const fn upper_hex(nibble: u8) -> u8 {
     if nibble < 10 { b'0' + nibble } else { b'A' + (nibble - 10) }
-}
-
-/// The value of a hexadecimal digit.
-fn digit(hex: u8) -> u8 {
-    match hex {
-        b'0'..=b'9' => hex - b'0',
-        _ => (hex | 0x20).wrapping_sub(b'a').wrapping_add(10),
-    }
 }
 
 #[cfg(test)]
@@ -183,10 +229,10 @@ mod tests {
 
     const RESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
-    fn written(write: impl FnOnce(&mut Vec<u8>)) -> String {
-        let mut out = Vec::new();
-        write(&mut out);
-        String::from_utf8(out).unwrap()
+    fn written(write: impl FnMut(&mut Writer<'_>)) -> String {
+        let mut out = Buffer::default();
+        out.append(write);
+        String::from_utf8(out.into_vec()).unwrap()
     }
 
     #[test]
@@ -207,18 +253,20 @@ mod tests {
     #[test]
     fn forms_are_decoded_once_and_leniently() {
         for (form, expected) in [
-            ("+b", Some((b' ', 1))),
-            ("%2Bb", Some((b'+', 3))),
-            ("%2541", Some((b'%', 3))),
-            ("%E9", Some((0xe9, 3))),
-            ("%zz", Some((b'%', 1))),
-            ("%4", Some((b'%', 1))),
-            ("%", Some((b'%', 1))),
-            ("%%41", Some((b'%', 1))),
-            (";", Some((b';', 1))),
-            ("é", Some((0xc3, 1))),
+            ("+b", Some((b' ', "b"))),
+            ("%2Bb", Some((b'+', "b"))),
+            ("%2541", Some((b'%', "41"))),
+            ("%E9", Some((0xe9, ""))),
+            ("%zz", Some((b'%', "zz"))),
+            ("%4g", Some((b'%', "4g"))),
+            ("%g4", Some((b'%', "g4"))),
+            ("%4", Some((b'%', "4"))),
+            ("%", Some((b'%', ""))),
+            ("%%41", Some((b'%', "%41"))),
+            (";", Some((b';', ""))),
             ("", None),
         ] {
+            let expected = expected.map(|(byte, rest)| (byte, rest.as_bytes()));
             assert_eq!(decode_first(form.as_bytes()), expected, "{form}");
         }
     }
@@ -227,47 +275,48 @@ mod tests {
     fn every_pair_of_hexadecimal_digits_is_one_byte() {
         for byte in 0..=u8::MAX {
             for form in [format!("%{byte:02x}"), format!("%{byte:02X}")] {
-                assert_eq!(decode_first(form.as_bytes()), Some((byte, 3)), "{form}");
+                assert_eq!(decode_first(form.as_bytes()), Some((byte, &b""[..])), "{form}");
             }
         }
     }
 
     #[test]
-    fn pieces_of_any_length_are_appended() {
-        let text: Vec<u8> = (0..40).collect();
-        for start in 0..text.len() {
-            for end in start..=text.len() {
-                let mut out = vec![0xff];
-                append::<16>(&text, start, end, &mut out);
-                assert_eq!(out.split_first(), Some((&0xff, &text[start..end])));
-            }
-        }
-    }
-
-    #[test]
-    fn reserved_bytes_are_found_in_texts_of_any_length() {
+    fn texts_of_any_length_are_encoded() {
         for length in 0..200 {
-            let text: Vec<u8> = (0..length).map(|index| if index % 7 == 3 { b'/' } else { b'a' }).collect();
-            let expected: Vec<_> =
-                (0..text.len()).filter(|index| index % 7 == 3).map(|index| (index, b'/')).collect();
-            let mut found = Vec::new();
-            for_each_reserved(&text, |index, byte| found.push((index, byte)));
-            assert_eq!(found, expected);
+            let text: String = (0..length).map(|index| if index % 7 == 3 { '/' } else { 'a' }).collect();
+            let expected = text.replace('/', "%2F");
+            assert_eq!(written(|out| escape(text.as_bytes(), Escape::Once, out)), expected);
         }
     }
 
     #[test]
     fn every_reserved_byte_is_found_wherever_it_stands() {
         for byte in 0..=u8::MAX {
-            for length in [1, 7, 31, 32, 33, 63, 64, 70] {
+            for length in [1, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 70] {
                 for index in 0..length {
-                    let mut text = vec![b'a'; length];
+                    let mut text = vec![b'a'; length + 32];
                     text[index] = byte;
-                    let mut found = Vec::new();
-                    for_each_reserved(&text, |index, byte| found.push((index, byte)));
+                    let found: Vec<_> = Reserved::of(&text, 0).collect();
                     let expected = if is_unreserved(byte) { vec![] } else { vec![(index, byte)] };
                     assert_eq!(found, expected, "{byte:#x} at {index} of {length}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn hosts_are_plain_or_not_whatever_their_length() {
+        for length in 0..=SHORT {
+            let mut host = vec![b'a'; length];
+            assert!(are_plain(&host));
+            for index in 0..length {
+                for (byte, expected) in
+                    [(b'.', true), (b'-', true), (b'7', true), (b'A', false), (b':', false)]
+                {
+                    host[index] = byte;
+                    assert_eq!(are_plain(&host), expected);
+                }
+                host[index] = b'a';
             }
         }
     }

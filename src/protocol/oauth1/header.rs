@@ -118,6 +118,7 @@ pub(crate) fn first_protocol_parameter(authorization: &[u8]) -> Option<Vec<u8>> 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::protocol::oauth1::buffer::Buffer;
     use crate::protocol::oauth1::template::Filling;
     use crate::protocol::oauth1::template::Text;
 
@@ -127,12 +128,11 @@ mod tests {
             ProtocolParameter::hole("oauth_nonce", Hole::Nonce),
         ];
         let template = placement.template(&parameters.each_ref(), realm);
-        let mut out = Vec::new();
-        template.write(
-            &Filling { nonce: Text::Any(b"n n"), signature: Text::Any(b"a+b="), ..Filling::default() },
-            &mut out,
-        );
-        String::from_utf8(out).unwrap()
+        let filling =
+            Filling { nonce: Text::Any(b"n n"), signature: Text::Any(b"a+b="), ..Filling::default() };
+        let mut out = Buffer::default();
+        out.append(|out| template.write(&filling, out));
+        String::from_utf8(out.into_vec()).unwrap()
     }
 
     #[test]

@@ -4,23 +4,23 @@ use std::cmp::Ordering;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::protocol::oauth1::buffer::Buffer;
+use crate::protocol::oauth1::buffer::Writer;
 use crate::protocol::oauth1::encode::Escape;
-use crate::protocol::oauth1::encode::append;
-use crate::protocol::oauth1::encode::decode_first;
 use crate::protocol::oauth1::encode::escape;
-use crate::protocol::oauth1::encode::escape_byte;
 use crate::protocol::oauth1::encode::escaped;
-use crate::protocol::oauth1::encode::for_each_reserved;
-use crate::protocol::oauth1::scratch::wipe;
+use crate::protocol::oauth1::entry::AND;
+use crate::protocol::oauth1::entry::END;
+use crate::protocol::oauth1::entry::EQUALS;
+use crate::protocol::oauth1::entry::Entry;
+use crate::protocol::oauth1::entry::Piece;
+use crate::protocol::oauth1::entry::begin;
+use crate::protocol::oauth1::entry::read_form;
 
 /// What every protocol parameter's name begins with.
 pub(crate) const PREFIX: &[u8] = b"oauth_";
-/// The same as the first six bytes of sixteen.
-const OAUTH: u128 = 0x6f61_7574_685f;
-
-/// Between a name and its value, and between two parameters, in the base string.
-pub(crate) const EQUALS: &[u8] = b"%3D";
-pub(crate) const AND: &[u8] = b"%26";
+/// The same as a number.
+const OAUTH: u64 = u64::from_be_bytes(*b"\0\0oauth_");
 
 /// Bytes of a name that an error shows.
 const SHOWN: usize = 64;
@@ -32,20 +32,18 @@ const SHOWN: usize = 64;
 /// alone.
 #[derive(Debug, Default)]
 pub(crate) struct Parameters {
-    /// `name%3Dvalue%26` of each parameter, encoded twice, one behind the other.
-    text: Vec<u8>,
+    /// All names and values, encoded twice, in any order and with other things between them: forms are here as they were
+    /// sent, because most names and values in them are the same after decoding and encoding.
+    text: Buffer,
     entries: Vec<Entry>,
+    /// What the entries are sorted by, each with its entry's index in the low bits.
+    order: Vec<u64>,
+    /// The bits that are set in the beginning of some name, and those that are not set in that of some name.
+    ones: u128,
+    zeros: u128,
+    /// How many sort before everything that begins with `oauth_`.
+    before_oauth: usize,
     has_oauth_names: bool,
-}
-
-/// Where a parameter is in the text.
-#[derive(Clone, Copy, Debug)]
-struct Entry {
-    /// The first bytes of the name as a number, which decides most comparisons.
-    begin: u128,
-    start: usize,
-    name_end: usize,
-    end: usize,
 }
 
 /// Where a parameter of the request was found.
@@ -71,32 +69,18 @@ impl Parameters {
     /// # Errors
     /// [`ErrorKind::ProtocolParameterPresent`] for a name that `names` refuses.
     pub(crate) fn add_form(&mut self, form: &[u8], source: Source, names: &OauthNames) -> Result<(), Error> {
-        let first = self.entries.len();
-        let mut start = self.text.len();
-        let mut name_end = None;
-        let mut done = 0;
-        for_each_reserved(form, |index, byte| {
-            append::<16>(form, done, index, &mut self.text);
-            done = index + 1;
-            match byte {
-                b'&' => {
-                    self.end_pair(start, name_end.take());
-                    start = self.text.len();
-                }
-                b'=' if name_end.is_none() => {
-                    name_end = Some(self.text.len());
-                    self.text.extend_from_slice(EQUALS);
-                }
-                _ => {
-                    if let Some((byte, length)) = form.get(index..).and_then(decode_first) {
-                        escape_byte(byte, Escape::Twice, &mut self.text);
-                        done = index + length;
-                    }
-                }
-            }
+        let Self { text, entries, .. } = self;
+        let (first, base) = (entries.len(), text.len());
+        text.reserve(form.len() + form.len() / 4 + END.len());
+        text.append(|out| {
+            out.text(form);
+            out.text(END);
         });
-        append::<16>(form, done, form.len(), &mut self.text);
-        self.end_pair(start, name_end);
+        text.append_after(|text, out| {
+            entries.truncate(first);
+            read_form(text, base, entries, out);
+        });
+        self.take_in(first);
         self.check(first, source, names)
     }
 
@@ -111,13 +95,14 @@ impl Parameters {
     }
 
     /// Adds a protocol parameter, whose value `write` appends, encoded twice.
-    pub(crate) fn add_protocol(&mut self, name: &str, write: impl FnOnce(&mut Vec<u8>)) {
+    pub(crate) fn add_protocol(&mut self, name: &str, mut write: impl FnMut(&mut Writer<'_>)) {
         let start = self.text.len();
-        escape(name.as_bytes(), Escape::Twice, &mut self.text);
-        let name_end = self.text.len();
-        self.text.extend_from_slice(EQUALS);
-        write(&mut self.text);
-        self.end_pair(start, Some(name_end));
+        self.text.append(|out| escape(name.as_bytes(), Escape::Twice, out));
+        let name = Piece { start, end: self.text.len() };
+        self.text.append(|out| write(out));
+        let value = Piece { start: name.end, end: self.text.len() };
+        self.entries.push(Entry { begin: 0, name, value });
+        self.take_in(self.entries.len() - 1);
     }
 
     /// Whether a parameter of the request begins with `oauth_`.
@@ -129,59 +114,97 @@ impl Parameters {
     ///
     /// `run` appends parameters that are sorted already and begin with `oauth_`, as no other then may: nothing can stand
     /// between two of them.
-    pub(crate) fn write_sorted(&mut self, run: Option<impl FnOnce(&mut Vec<u8>)>, out: &mut Vec<u8>) {
-        let text = self.text.as_slice();
-        // Numbers first, which sort much quicker than texts; then those that begin alike, if there are any.
-        if !self.entries.is_sorted_by_key(|entry| entry.begin) {
-            self.entries.sort_unstable_by_key(|entry| entry.begin);
-        }
-        if self.entries.windows(2).any(|pair| matches!(pair, [left, right] if left.begin == right.begin)) {
-            for alike in self.entries.chunk_by_mut(|left, right| left.begin == right.begin) {
-                alike.sort_unstable_by(|left, right| left.compare(right, text));
-            }
-        }
-        let prefix = begin(PREFIX, 0, PREFIX.len());
-        let split = run.as_ref().map_or(0, |_| self.entries.partition_point(|entry| entry.begin < prefix));
-        let (before, after) = self.entries.split_at_checked(split).unwrap_or_default();
-
+    pub(crate) fn write_sorted(&mut self, run: Option<impl Fn(&mut Writer<'_>)>, out: &mut Buffer) {
+        self.sort();
+        // Enough for them, so that it need not be found out by trying.
+        out.reserve(self.text.len() + self.entries.len() * (EQUALS.len() + AND.len()));
         let start = out.len();
-        before.iter().for_each(|entry| entry.write(text, out));
-        if let Some(run) = run {
-            run(out);
-            out.extend_from_slice(AND);
+        match run {
+            Some(run) => {
+                let (before, after) = self.order.split_at_checked(self.before_oauth).unwrap_or_default();
+                out.append(|out| {
+                    self.write(before, out);
+                    run(out);
+                    out.exactly(AND);
+                    self.write(after, out);
+                });
+            }
+            None => out.append(|out| self.write(&self.order, out)),
         }
-        after.iter().for_each(|entry| entry.write(text, out));
         // Nothing is behind the last one.
         out.truncate(start.max(out.len().saturating_sub(AND.len())));
     }
 
+    /// Appends the parameters with these keys.
+    #[inline(always)]
+    fn write(&self, order: &[u64], out: &mut Writer<'_>) {
+        let text = self.text.with_surplus();
+        let index = index_bits(self.entries.len());
+        // A variable of its own is kept in registers.
+        let mut writer = std::mem::take(out);
+        for key in order {
+            if let Some(entry) = self.entries.get((key & index) as usize) {
+                entry.write(text, &mut writer);
+            }
+        }
+        *out = writer;
+    }
+
     /// Overwrites what was collected.
     pub(crate) fn wipe(&mut self) {
-        wipe(&mut self.text);
+        self.text.wipe();
         self.entries.clear();
+        self.order.clear();
+        (self.ones, self.zeros) = (0, 0);
+        self.before_oauth = 0;
         self.has_oauth_names = false;
     }
 
     /// Bytes of memory that are held.
     pub(crate) fn capacity(&self) -> usize {
-        self.text.capacity() + self.entries.capacity() * size_of::<Entry>()
+        self.text.capacity()
+            + self.entries.capacity() * size_of::<Entry>()
+            + self.order.capacity() * size_of::<u64>()
     }
 
-    /// Ends the pair that was written from `start` on, unless nothing was.
-    fn end_pair(&mut self, start: usize, name_end: Option<usize>) {
-        let name_end = name_end.unwrap_or(self.text.len());
-        if self.text.len() == start {
-            return;
+    /// Looks at the names of the entries from `first` on.
+    fn take_in(&mut self, first: usize) {
+        let text = self.text.with_surplus();
+        for entry in self.entries.get_mut(first..).unwrap_or_default() {
+            let begin = begin(text, entry.name);
+            entry.begin = begin;
+            self.ones |= begin;
+            self.zeros |= !begin;
+            // Letters and `_` are never escaped, so that an encoded name begins like the decoded one.
+            let prefix = (begin >> 80) as u64;
+            self.before_oauth += usize::from(prefix < OAUTH);
+            self.has_oauth_names |= prefix == OAUTH;
         }
-        if self.text.len() == name_end {
-            self.text.extend_from_slice(EQUALS);
+    }
+
+    /// Puts the entries in order.
+    ///
+    /// Small numbers are sorted, which goes much quicker than texts or entries: the first bits of each name that are not
+    /// the same in all names (of `page` and `per_page`, what is behind the `p`), with the index of the entry in the place
+    /// of the last ones. Then those that are still alike, if there are any, are compared as texts.
+    fn sort(&mut self) {
+        let Self { text, entries, order, .. } = self;
+        let alike = (self.ones & self.zeros).leading_zeros().min(u128::BITS - 1);
+        let index = index_bits(entries.len());
+        let keys = entries.iter().map(|entry| (entry.begin << alike >> 64) as u64 & !index);
+        order.clear();
+        order.extend(keys.zip(0..).map(|(key, position)| key | position));
+        order.sort_unstable();
+        let are_alike = |left: &u64, right: &u64| left ^ right <= index;
+        if order.windows(2).any(|pair| matches!(pair, [left, right] if are_alike(left, right))) {
+            let entry = |key: &u64| entries.get((key & index) as usize);
+            for alike in order.chunk_by_mut(are_alike) {
+                alike.sort_unstable_by(|left, right| match (entry(left), entry(right)) {
+                    (Some(left), Some(right)) => left.compare(right, text.as_slice()),
+                    _ => Ordering::Equal,
+                });
+            }
         }
-        let end = self.text.len();
-        self.text.extend_from_slice(AND);
-        let begin = begin(&self.text, start, name_end);
-        // Letters and `_` are never escaped, so that an encoded name begins like the decoded one.
-        self.has_oauth_names |= begin >> 80 == OAUTH;
-        self.entries.push(Entry { begin, start, name_end, end });
     }
 
     /// Looks for names that begin with `oauth_` from the entry `first` on.
@@ -190,26 +213,12 @@ impl Parameters {
             return Ok(());
         }
         for entry in self.entries.get(first..).unwrap_or_default() {
-            let name = slice(&self.text, entry.start, entry.name_end);
+            let name = entry.name.of(self.text.as_slice());
             if name.starts_with(PREFIX) && names.refuse(name) {
                 return Err(present(name, source.describe()));
             }
         }
         Ok(())
-    }
-}
-
-impl Entry {
-    fn compare(&self, other: &Self, text: &[u8]) -> Ordering {
-        let name = |entry: &Self| slice(text, entry.start, entry.name_end);
-        // Both values are behind an `%3D`.
-        let value = |entry: &Self| slice(text, entry.name_end, entry.end);
-        name(self).cmp(name(other)).then_with(|| value(self).cmp(value(other)))
-    }
-
-    /// Appends the parameter and what separates it from the next.
-    fn write(&self, text: &[u8], out: &mut Vec<u8>) {
-        append::<48>(text, self.start, self.end + AND.len(), out);
     }
 }
 
@@ -238,8 +247,13 @@ impl Source {
 /// Whether a `Content-Type` is that of a form (§3.4.1.3.1). Case and parameters do not count: `; charset=utf-8` is a
 /// form all the same.
 pub(crate) fn is_form(content_type: &[u8]) -> bool {
+    const FORM: &[u8] = b"application/x-www-form-urlencoded";
+    // As most are written.
+    if content_type == FORM {
+        return true;
+    }
     let media_type = content_type.split(|&byte| byte == b';').next().unwrap_or_default();
-    media_type.trim_ascii().eq_ignore_ascii_case(b"application/x-www-form-urlencoded")
+    media_type.trim_ascii().eq_ignore_ascii_case(FORM)
 }
 
 /// The error for a protocol parameter that is in the request already. Its name is percent-encoded.
@@ -249,26 +263,9 @@ pub(crate) fn present(name: &[u8], place: &'static str) -> Error {
     Error::new(ErrorKind::ProtocolParameterPresent).detail(format!("`{shown}{more}` {place}"))
 }
 
-/// The first sixteen bytes of `text[start..end]`, as a number that sorts as they do. Shorter texts are filled with zeros,
-/// which sort before every byte of an encoded text.
-fn begin(text: &[u8], start: usize, end: usize) -> u128 {
-    let length = end - start;
-    match text.get(start..).and_then(<[u8]>::first_chunk) {
-        Some(chunk) if length >= 16 => u128::from_be_bytes(*chunk),
-        // What comes behind the end is masked, which is quicker than copying what is before it.
-        Some(chunk) => u128::from_be_bytes(*chunk) & !(u128::MAX >> (8 * length)),
-        None => {
-            let mut chunk = [0; 16];
-            for (to, from) in chunk.iter_mut().zip(slice(text, start, end)) {
-                *to = *from;
-            }
-            u128::from_be_bytes(chunk)
-        }
-    }
-}
-
-fn slice(text: &[u8], start: usize, end: usize) -> &[u8] {
-    text.get(start..end).unwrap_or_default()
+/// The bits in which every index below `length` fits.
+fn index_bits(length: usize) -> u64 {
+    length.next_power_of_two() as u64 - 1
 }
 
 #[cfg(test)]
@@ -281,9 +278,9 @@ mod tests {
         for form in sources {
             parameters.add_form(form.as_bytes(), Source::Query, &OauthNames::RefuseOnly(Vec::new())).unwrap();
         }
-        let mut out = Vec::new();
-        parameters.write_sorted(None::<fn(&mut Vec<u8>)>, &mut out);
-        let out = String::from_utf8(out).unwrap();
+        let mut out = Buffer::default();
+        parameters.write_sorted(None::<fn(&mut Writer<'_>)>, &mut out);
+        let out = String::from_utf8(out.into_vec()).unwrap();
         out.replace("%3D", "=").replace("%26", "&").replace("%25", "%")
     }
 

@@ -5,6 +5,9 @@
 
 use std::cell::Cell;
 
+use crate::protocol::oauth1::base_string::decimal;
+use crate::protocol::oauth1::buffer::Buffer;
+use crate::protocol::oauth1::buffer::overwrite;
 use crate::protocol::oauth1::params::Parameters;
 
 /// Bytes of buffers that a thread keeps. A larger form gives its memory back.
@@ -13,13 +16,24 @@ const KEPT: usize = 64 * 1024;
 #[derive(Debug, Default)]
 pub(crate) struct Scratch {
     pub(crate) parameters: Parameters,
-    pub(crate) base_string: Vec<u8>,
+    pub(crate) base_string: Buffer,
     pub(crate) signature: Vec<u8>,
-    pub(crate) attachment: Vec<u8>,
+    pub(crate) attachment: Buffer,
+    pub(crate) timestamp: Timestamp,
+}
+
+/// A time in decimal digits, which are written once in a second.
+#[derive(Debug)]
+pub(crate) struct Timestamp {
+    seconds: u64,
+    digits: [u8; 20],
+    /// Where the digits start.
+    start: usize,
 }
 
 impl Scratch {
     /// Lends the buffers of this thread, empty, to `sign`.
+    #[inline]
     pub(crate) fn lend<T>(sign: impl FnOnce(&mut Self) -> T) -> T {
         thread_local! {
             static SCRATCH: Cell<Option<Box<Scratch>>> = const { Cell::new(None) };
@@ -37,23 +51,35 @@ impl Scratch {
 
     fn wipe(&mut self) {
         self.parameters.wipe();
-        wipe(&mut self.base_string);
-        wipe(&mut self.signature);
-        wipe(&mut self.attachment);
+        self.base_string.wipe();
+        self.attachment.wipe();
+        overwrite(&mut self.signature);
+        self.signature.clear();
     }
 
     fn capacity(&self) -> usize {
-        let buffers = [&self.base_string, &self.signature, &self.attachment];
-        self.parameters.capacity() + buffers.iter().map(|buffer| buffer.capacity()).sum::<usize>()
+        self.parameters.capacity()
+            + self.base_string.capacity()
+            + self.attachment.capacity()
+            + self.signature.capacity()
     }
 }
 
-/// Overwrites and empties `buffer`.
-pub(crate) fn wipe(buffer: &mut Vec<u8>) {
-    buffer.fill(0);
-    // Keeps the optimiser from leaving the overwriting out.
-    std::hint::black_box(buffer.as_slice());
-    buffer.clear();
+impl Timestamp {
+    /// `seconds` in decimal digits.
+    pub(crate) fn of(&mut self, seconds: u64) -> &[u8] {
+        if self.seconds != seconds {
+            self.seconds = seconds;
+            self.start = self.digits.len() - decimal(seconds, &mut self.digits).len();
+        }
+        self.digits.get(self.start..).unwrap_or_default()
+    }
+}
+
+impl Default for Timestamp {
+    fn default() -> Self {
+        Self { seconds: 0, digits: [b'0'; 20], start: 19 }
+    }
 }
 
 #[cfg(test)]
@@ -63,15 +89,23 @@ mod tests {
     #[test]
     fn buffers_are_reused_empty() {
         let first = Scratch::lend(|scratch| {
-            scratch.base_string.extend_from_slice(b"left behind");
-            scratch.base_string.as_ptr()
+            scratch.base_string.append(|out| out.text(b"left behind"));
+            scratch.base_string.as_slice().as_ptr()
         });
         let second = Scratch::lend(|scratch| {
-            assert!(scratch.base_string.is_empty());
-            scratch.base_string.push(0);
-            scratch.base_string.as_ptr()
+            assert!(scratch.base_string.as_slice().is_empty());
+            scratch.base_string.append(|out| out.text(b"new"));
+            scratch.base_string.as_slice().as_ptr()
         });
         assert_eq!(first, second);
+    }
+
+    #[test]
+    fn times_are_written_in_full() {
+        let mut timestamp = Timestamp::default();
+        for seconds in [0, 1_318_622_958, 1_318_622_958, 7, 0, u64::MAX, 1_318_622_959] {
+            assert_eq!(timestamp.of(seconds), seconds.to_string().as_bytes());
+        }
     }
 
     #[test]

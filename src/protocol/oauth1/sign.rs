@@ -9,11 +9,12 @@ use crate::protocol::oauth1::base_string::BaseUri;
 use crate::protocol::oauth1::base_string::write_head;
 use crate::protocol::oauth1::body_hash::BodyDigest;
 use crate::protocol::oauth1::body_hash::BodyHash;
+use crate::protocol::oauth1::buffer::Writer;
 use crate::protocol::oauth1::encode::Escape;
 use crate::protocol::oauth1::encode::escaped;
+use crate::protocol::oauth1::entry::AND;
+use crate::protocol::oauth1::entry::EQUALS;
 use crate::protocol::oauth1::header::Placement;
-use crate::protocol::oauth1::params::AND;
-use crate::protocol::oauth1::params::EQUALS;
 use crate::protocol::oauth1::params::OauthNames;
 use crate::protocol::oauth1::params::PREFIX;
 use crate::protocol::oauth1::params::Source;
@@ -78,7 +79,7 @@ struct Texts {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Signable<'a> {
     pub(crate) method: &'a str,
-    pub(crate) uri: BaseUri<'a>,
+    pub(crate) uri: &'a BaseUri<'a>,
     pub(crate) query: Option<&'a str>,
     /// Whether `body` is a form.
     pub(crate) is_form: bool,
@@ -87,7 +88,8 @@ pub(crate) struct Signable<'a> {
     /// Signed parameters that are not in the request.
     pub(crate) additional: &'a [(String, String)],
     pub(crate) nonce: Text<'a>,
-    pub(crate) timestamp: Text<'a>,
+    /// Since 1970.
+    pub(crate) seconds: u64,
 }
 
 impl Plan {
@@ -119,10 +121,12 @@ impl Plan {
     ///
     /// # Errors
     /// [`ErrorKind::ProtocolParameterPresent`], and [`ErrorKind::Signature`] when the signature method fails.
+    #[inline]
     pub(crate) fn sign(&self, request: &Signable<'_>, scratch: &mut Scratch) -> Result<(), Error> {
         let hash;
-        let mut filling =
-            Filling { nonce: request.nonce, timestamp: request.timestamp, ..Filling::default() };
+        let Scratch { parameters, base_string, signature, attachment, timestamp } = scratch;
+        let timestamp = Text::Unreserved(timestamp.of(request.seconds));
+        let mut filling = Filling { nonce: request.nonce, timestamp, ..Filling::default() };
         let texts = if self.body_hash.is_sent(request.is_form, request.body) {
             hash = self.body_digest.of(request.body);
             filling.body_hash = Text::Any(hash.as_bytes());
@@ -130,9 +134,7 @@ impl Plan {
         } else {
             &self.plain
         };
-        let Scratch { parameters, base_string, signature, attachment } = scratch;
-
-        write_head(request.method, &request.uri, base_string);
+        base_string.append(|out| write_head(request.method, request.uri, out));
         if let Some(query) = request.query {
             parameters.add_form(query.as_bytes(), Source::Query, &self.oauth_names)?;
         }
@@ -148,13 +150,14 @@ impl Plan {
                 parameters.add_protocol(name, |out| filling.write(value, Escape::Twice, out));
             }
         }
-        parameters.write_sorted(run.map(|run| |out: &mut Vec<u8>| run.write(&filling, out)), base_string);
+        parameters.write_sorted(run.map(|run| |out: &mut Writer<'_>| run.write(&filling, out)), base_string);
 
-        let message = Message::new(base_string, request.body);
+        let message = Message::new(base_string.as_slice(), request.body);
         self.key
             .sign(&message, signature)
             .map_err(|error| Error::new(ErrorKind::Signature).caused_by(error))?;
-        texts.attachment.write(&Filling { signature: Text::Any(signature), ..filling }, attachment);
+        filling.signature = Text::Any(signature);
+        attachment.append(|out| texts.attachment.write(&filling, out));
         Ok(())
     }
 }

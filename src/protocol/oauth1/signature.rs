@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use tower::BoxError;
 
 use crate::protocol::oauth1::body_hash::BodyDigest;
+use crate::protocol::oauth1::buffer::Buffer;
 use crate::protocol::oauth1::encode::Escape;
 use crate::protocol::oauth1::encode::escape;
 use crate::secret::Secret;
@@ -137,13 +138,15 @@ impl<'a> SharedSecrets<'a> {
     /// Both secrets, percent-encoded and joined by `&`: the key of HMAC (RFC 5849 §3.4.2) and the signature of
     /// PLAINTEXT (§3.4.4).
     pub fn joined(&self) -> Secret {
-        // Room for everything to be escaped: a vector that grows leaves copies behind.
-        let mut joined = Vec::with_capacity(3 * (self.client.len() + self.token.len()) + 1);
-        escape(self.client.as_bytes(), Escape::Once, &mut joined);
-        joined.push(b'&');
-        escape(self.token.as_bytes(), Escape::Once, &mut joined);
+        // Room for everything to be escaped: a buffer that grows leaves copies behind.
+        let mut joined = Buffer::with_room(3 * (self.client.len() + self.token.len()) + 1);
+        joined.append(|out| {
+            escape(self.client.as_bytes(), Escape::Once, out);
+            out.text(b"&");
+            escape(self.token.as_bytes(), Escape::Once, out);
+        });
         // What is escaped is ASCII.
-        Secret::new(String::from_utf8(joined).unwrap_or_default())
+        Secret::new(String::from_utf8(joined.into_vec()).unwrap_or_default())
     }
 }
 
@@ -216,11 +219,11 @@ impl fmt::Debug for SigningKey {
     }
 }
 
-/// Appends `bytes` in base64. `bytes` is at most 64 bytes long, the longest digest.
+/// Appends `bytes` in base64.
 pub(crate) fn append_base64(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), BoxError> {
-    let mut text = [0; 88];
-    let length = STANDARD.encode_slice(bytes, &mut text)?;
-    out.extend_from_slice(text.get(..length).unwrap_or_default());
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    STANDARD.encode_slice(bytes, out.get_mut(start..).unwrap_or_default())?;
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use crate::protocol::oauth1::base_string::BaseStringUri;
 use crate::protocol::oauth1::base_string::BaseUri;
 use crate::protocol::oauth1::base_string::write_head;
 use crate::protocol::oauth1::body_hash::BodyDigest;
+use crate::protocol::oauth1::buffer::Buffer;
+use crate::protocol::oauth1::buffer::Writer;
 use crate::protocol::oauth1::encode::Escape;
 use crate::protocol::oauth1::encode::escape;
 use crate::protocol::oauth1::encode::escaped;
@@ -38,9 +40,9 @@ fn sorted(pairs: &[(String, String)]) -> String {
     for (name, value) in pairs.iter().filter(|(name, _)| name != "oauth_signature") {
         parameters.add_protocol(name, |out| escape(value.as_bytes(), Escape::Twice, out));
     }
-    let mut out = Vec::new();
-    parameters.write_sorted(None::<fn(&mut Vec<u8>)>, &mut out);
-    String::from_utf8(out).unwrap()
+    let mut out = Buffer::default();
+    parameters.write_sorted(None::<fn(&mut Writer<'_>)>, &mut out);
+    String::from_utf8(out.into_vec()).unwrap()
 }
 
 fn escaped_text(text: &str) -> String {
@@ -67,9 +69,9 @@ fn forms_are_decoded() {
         let mut parameters = Parameters::default();
         let form = row[0].as_str().unwrap().as_bytes();
         parameters.add_form(form, Source::Form, &OauthNames::Refuse).unwrap();
-        let mut out = Vec::new();
-        parameters.write_sorted(None::<fn(&mut Vec<u8>)>, &mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), sorted(&pairs(&row[1])), "{}", row[0]);
+        let mut out = Buffer::default();
+        parameters.write_sorted(None::<fn(&mut Writer<'_>)>, &mut out);
+        assert_eq!(String::from_utf8(out.into_vec()).unwrap(), sorted(&pairs(&row[1])), "{}", row[0]);
     }
 }
 
@@ -79,9 +81,10 @@ fn base_string_uris_are_made() {
         let uri = row[0].as_str().unwrap().parse().unwrap();
         let configured = BaseStringUri::new();
         let host = row[1].as_str().map(str::as_bytes);
-        let mut out = Vec::new();
-        BaseUri::new(&configured, &uri, host, None).unwrap().write(&mut out);
-        assert_eq!(String::from_utf8(out).unwrap(), escaped_text(row[2].as_str().unwrap()));
+        let mut out = Buffer::default();
+        let base = BaseUri::new(&configured, &uri, host, None).unwrap();
+        out.append(|out| base.write(out));
+        assert_eq!(String::from_utf8(out.into_vec()).unwrap(), escaped_text(row[2].as_str().unwrap()));
     }
 }
 
@@ -90,9 +93,10 @@ fn base_strings_are_made() {
     for row in rows("base_string") {
         let uri = row[1].as_str().unwrap().parse().unwrap();
         let configured = BaseStringUri::new();
-        let mut out = Vec::new();
-        write_head(row[0].as_str().unwrap(), &BaseUri::new(&configured, &uri, None, None).unwrap(), &mut out);
-        let base_string = String::from_utf8(out).unwrap() + &sorted(&pairs(&row[2]));
+        let mut out = Buffer::default();
+        let base = BaseUri::new(&configured, &uri, None, None).unwrap();
+        out.append(|out| write_head(row[0].as_str().unwrap(), &base, out));
+        let base_string = String::from_utf8(out.into_vec()).unwrap() + &sorted(&pairs(&row[2]));
         assert_eq!(base_string, row[3].as_str().unwrap());
     }
 }
@@ -139,6 +143,32 @@ fn sorted_plainly(form: &[u8]) -> Vec<u8> {
     escaped(&pairs.join(&b'&'))
 }
 
+fn sorted_quickly(form: &[u8]) -> Vec<u8> {
+    let mut parameters = Parameters::default();
+    parameters.add_form(form, Source::Form, &OauthNames::Refuse).unwrap();
+    let mut out = Buffer::default();
+    parameters.write_sorted(None::<fn(&mut Writer<'_>)>, &mut out);
+    out.into_vec()
+}
+
+#[test]
+fn many_parameters_are_sorted_as_few_are() {
+    for count in [15, 16, 17, 255, 256, 257, 5000] {
+        let pairs = (0..count).map(|number| format!("field_{}=v%2f{number}", number * 7919 % 1009));
+        let form = pairs.collect::<Vec<_>>().join("&");
+        assert!(sorted_quickly(form.as_bytes()) == sorted_plainly(form.as_bytes()), "{count}");
+    }
+}
+
+#[test]
+fn a_form_may_be_all_escapes() {
+    for length in [1, 31, 32, 33, 500, 100_000] {
+        let form = "/".repeat(length);
+        let expected = "%252F".repeat(length) + "%3D";
+        assert!(sorted_quickly(form.as_bytes()) == expected.as_bytes(), "{length}");
+    }
+}
+
 #[test]
 fn parameters_are_sorted_as_the_plain_way_sorts_them() {
     // Few different bytes, so that names and values are often alike.
@@ -150,10 +180,7 @@ fn parameters_are_sorted_as_the_plain_way_sorts_them() {
     };
     for _ in 0..5000 {
         let form: Vec<u8> = (0..random(200)).map(|_| alphabet[random(alphabet.len())]).collect();
-        let mut parameters = Parameters::default();
-        parameters.add_form(&form, Source::Form, &OauthNames::Refuse).unwrap();
-        let mut out = Vec::new();
-        parameters.write_sorted(None::<fn(&mut Vec<u8>)>, &mut out);
+        let out = sorted_quickly(&form);
         assert_eq!(out.escape_ascii().to_string(), sorted_plainly(&form).escape_ascii().to_string());
     }
 }

@@ -69,10 +69,13 @@ fn prepared<M>(secrets: &SharedSecrets<'_>) -> SigningKey
 where
     M: Mac + KeyInit + Clone + Send + Sync + 'static,
 {
-    // HMAC takes keys of any length; the trait allows for others.
-    let prepared = <M as KeyInit>::new_from_slice(secrets.joined().expose().as_bytes());
-    SigningKey::new(move |message, signature| {
-        let mac = prepared.clone()?.chain_update(message.base_string());
-        append_base64(&mac.finalize().into_bytes(), signature)
-    })
+    match <M as KeyInit>::new_from_slice(secrets.joined().expose().as_bytes()) {
+        Ok(prepared) => SigningKey::new(move |message, signature| {
+            let mut mac = prepared.clone();
+            mac.update(message.base_string());
+            append_base64(&mac.finalize().into_bytes(), signature)
+        }),
+        // HMAC takes keys of any length; the trait allows for others.
+        Err(error) => SigningKey::new(move |_, _| Err(error.into())),
+    }
 }
