@@ -71,7 +71,8 @@ impl Parameters {
     pub(crate) fn add_form(&mut self, form: &[u8], source: Source, names: &OauthNames) -> Result<(), Error> {
         let Self { text, entries, .. } = self;
         let (first, base) = (entries.len(), text.len());
-        text.reserve(form.len() + form.len() / 4 + END.len());
+        // Room for the form, and for what has to be encoded otherwise, which may be as much again.
+        text.reserve(2 * form.len() + form.len() / 2 + END.len());
         text.append(|out| {
             out.text(form);
             out.text(END);
