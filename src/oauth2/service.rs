@@ -99,11 +99,12 @@ where
 }
 
 impl<S, P> OAuth2<S, P> {
-    /// Finds out what a request needs, whatever it is like.
+    /// Finds out what a request needs, whatever it is like, and sends it: at once if there is a token and the body is not in
+    /// the way.
     #[inline(never)]
     fn call_with_care<B, R>(
         &mut self,
-        request: Request<B>,
+        mut request: Request<B>,
         replay: Option<Replay<B>>,
     ) -> ResponseFuture<S, B, P>
     where
@@ -120,29 +121,10 @@ impl<S, P> OAuth2<S, P> {
             Ok(Plan::Pass) => return ResponseFuture::passed(self.inner.call(request)),
             Err(error) => return ResponseFuture::failed(error),
         };
-        match Reading::of(shared, &self.layer.policy, &request, replay) {
-            Ok(reading) => self.send(request, wanted, reading),
-            Err(error) => ResponseFuture::failed(error),
-        }
-    }
-
-    /// Sends a request with a token, at once if there is one and the body is not in the way.
-    #[inline(never)]
-    fn send<B, R>(
-        &mut self,
-        mut request: Request<B>,
-        wanted: Wanted,
-        mut reading: Reading<B>,
-    ) -> ResponseFuture<S, B, P>
-    where
-        S: Service<Request<B>, Response = Response<R>> + CloneService + Send + 'static,
-        S::Future: Send,
-        S::Error: Into<BoxError>,
-        B: Send + 'static,
-        R: Send + 'static,
-        P: BodyPolicy<B> + DrainPolicy<R>,
-    {
-        let shared = &self.layer.shared;
+        let mut reading = match Reading::of(shared, &self.layer.policy, &request, replay) {
+            Ok(reading) => reading,
+            Err(error) => return ResponseFuture::failed(error),
+        };
         if matches!(reading, Reading::Record(_)) {
             (reading, request) = reading.begin(request);
         }

@@ -10,6 +10,7 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 
 use arc_swap::ArcSwapOption;
+use arc_swap::Guard;
 
 /// Things in one bucket, when the table is as full as it was made for and hashes are spread evenly.
 const FILL: usize = 4;
@@ -57,17 +58,16 @@ impl<T> Buckets<T> {
     ) -> Option<R> {
         let (segment, bucket) = self.place_of(hash);
         let bucket = self.segments.get(segment)?.get()?.get(bucket)?;
-        for place in &bucket.near {
-            if place.hash.load(Ordering::Relaxed) == hash {
-                let thing = place.thing.load();
-                if let Some(thing) = thing.as_ref().filter(|thing| is(thing)) {
-                    return Some(take(thing));
-                }
-            }
+        if let Some(near) = bucket.find_near(hash, &is) {
+            return near.as_ref().map(take);
         }
         let far = bucket.far.load();
-        let mut far = far.as_deref()?.iter();
-        far.find(|(other, thing)| *other == hash && is(thing)).map(|(_, thing)| take(thing))
+        let mut things = far.as_deref().into_iter().flatten();
+        if let Some((_, thing)) = things.find(|(other, thing)| *other == hash && is(thing)) {
+            return Some(take(thing));
+        }
+        // It may have come forward when the places had been seen, and before the list was.
+        bucket.find_near(hash, &is)?.as_ref().map(take)
     }
 
     /// Puts a thing into the table. Writers take turns.
@@ -125,6 +125,19 @@ impl<T> Bucket<T> {
     fn new() -> Self {
         let place = |_| Place { hash: AtomicU64::new(0), thing: ArcSwapOption::empty() };
         Self { near: std::array::from_fn(place), far: ArcSwapOption::empty() }
+    }
+
+    #[inline]
+    fn find_near(&self, hash: u64, is: impl Fn(&T) -> bool) -> Option<Guard<Option<Arc<T>>>> {
+        for place in &self.near {
+            if place.hash.load(Ordering::Relaxed) == hash {
+                let thing = place.thing.load();
+                if thing.as_deref().is_some_and(&is) {
+                    return Some(thing);
+                }
+            }
+        }
+        None
     }
 
     fn insert(&self, hash: u64, thing: Arc<T>) {
@@ -231,6 +244,25 @@ mod tests {
         for thing in map.values() {
             assert_eq!(Arc::strong_count(thing), 2);
         }
+    }
+
+    #[test]
+    fn a_thing_that_comes_forward_while_it_is_looked_for_is_found() {
+        let buckets = Buckets::new(8);
+        let things: Vec<_> = (0..=PLACES as u64).map(Arc::new).collect();
+        for thing in &things {
+            buckets.insert(1, Arc::clone(thing));
+        }
+        let last = PLACES as u64;
+        // The reader has been at the first place already when that falls free, and the last thing moves there.
+        let is = |thing: &u64| {
+            if *thing == 1 {
+                buckets.remove(1, &things[0]);
+            }
+            *thing == last
+        };
+        assert_eq!(buckets.look_up(1, is, |thing| **thing), Some(last));
+        assert!(buckets.segments[0].get().unwrap()[0].far.load().is_none());
     }
 
     #[test]

@@ -1,18 +1,16 @@
 //! Gives out tokens.
 
+mod serving;
+
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Weak;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use std::time::SystemTime;
-
-use tokio::time::timeout;
 
 use crate::clock::SharedClock;
 use crate::error::Error;
-use crate::error::ErrorKind;
 use crate::observe::Telemetry;
 use crate::token::AccessScope;
 use crate::token::Address;
@@ -21,7 +19,6 @@ use crate::token::BoxTokenStore;
 use crate::token::Event;
 use crate::token::PersistFailure;
 use crate::token::Published;
-use crate::token::Reason;
 use crate::token::Rush;
 use crate::token::Token;
 use crate::token::TokenKey;
@@ -31,20 +28,12 @@ use crate::token::TokenStore;
 use crate::token::address::Listing;
 use crate::token::ending;
 use crate::token::event::Observer;
-#[cfg(test)]
-use crate::token::explorer;
-use crate::token::flight;
 use crate::token::flight::Flight;
-use crate::token::flight::Landing;
-use crate::token::kept::Kept;
 use crate::token::keyed::Entry;
-use crate::token::keyed::Found;
 use crate::token::keyed::Keyed;
 use crate::token::persist;
 use crate::token::revocation::BoxTokenRevocation;
 use crate::token::settings::Settings;
-use crate::token::slot::Decision;
-use crate::token::tasks;
 use crate::token::tasks::Tasks;
 
 /// Gives out the current token of each key, and renews it. See the [module docs](super).
@@ -57,9 +46,6 @@ pub struct TokenManager(Arc<Shared>, #[allow(dead_code, reason = "held, and coun
 
 /// Held by the clones of a manager and by nobody else, so that tasks can see whether there are any.
 struct Alive;
-
-/// How many refreshes a caller waits for, one after the other, before it gives up.
-const FLIGHTS: usize = 8;
 
 /// What the clones of a manager, and its flights, share.
 pub(super) struct Shared {
@@ -104,13 +90,6 @@ impl Identity {
     }
 }
 
-/// What somebody who asks does next.
-enum Step {
-    Serve(Arc<Published>),
-    Start(Reason, Duration, Option<Arc<Published>>),
-    Wait(Arc<Flight>),
-}
-
 impl TokenManager {
     /// A manager of the tokens of `source`; see [`TokenManagerBuilder`] for what can be set.
     pub fn builder(source: impl TokenSource) -> TokenManagerBuilder {
@@ -120,8 +99,8 @@ impl TokenManager {
     /// The current token of `key`; waits for one when there is none.
     ///
     /// # Errors
-    /// Whatever kept the source or the store from giving one; [`ErrorKind::WaitTimeout`] when it takes too long (the
-    /// refresh goes on), [`ErrorKind::BackOff`] while a pause after a failure lasts.
+    /// Whatever kept the source or the store from giving one; [`ErrorKind::WaitTimeout`](crate::ErrorKind::WaitTimeout) when it takes too long (the
+    /// refresh goes on), [`ErrorKind::BackOff`](crate::ErrorKind::BackOff) while a pause after a failure lasts.
     pub async fn token(&self, key: &TokenKey) -> Result<Token, Error> {
         self.token_for(key, &AccessScope::new()).await
     }
@@ -153,7 +132,7 @@ impl TokenManager {
     /// the store when this returns, and every later request uses it; a refresh that is under way cannot overwrite it.
     ///
     /// # Errors
-    /// [`ErrorKind::InvalidToken`] for a token that cannot be put on requests; the store's error when it could not be
+    /// [`ErrorKind::InvalidToken`](crate::ErrorKind::InvalidToken) for a token that cannot be put on requests; the store's error when it could not be
     /// stored, and then nothing has changed.
     pub async fn put(&self, key: &TokenKey, token: Token) -> Result<(), Error> {
         self.put_for(key, &AccessScope::new(), token).await
@@ -214,7 +193,7 @@ impl TokenManager {
     /// their access token ends or is refused; a server ends access tokens together with the refresh token if it can.
     ///
     /// # Errors
-    /// [`ErrorKind::MissingEndpoint`] without a revocation; what the server or the way to it failed with: the grant is
+    /// [`ErrorKind::MissingEndpoint`](crate::ErrorKind::MissingEndpoint) without a revocation; what the server or the way to it failed with: the grant is
     /// forgotten, and may be alive there. The store's error when it could not be deleted: then `revoke` should be called
     /// again.
     pub async fn revoke(&self, key: &TokenKey) -> Result<(), Error> {
@@ -281,13 +260,12 @@ impl TokenManager {
 
     /// Starts no more refreshes, and waits up to `grace` for those that are under way, and for tokens that are on their
     /// way into the store. Gives the number of tasks that were abandoned. Tokens that are still valid are given out
-    /// until they end; then requests fail with [`ErrorKind::ShutDown`].
+    /// until they end; then requests fail with [`ErrorKind::ShutDown`](crate::ErrorKind::ShutDown).
     pub async fn shutdown(&self, grace: Duration) -> usize {
         self.0.tasks.close(grace).await
     }
 }
 
-/// What the layers use.
 impl TokenManager {
     pub(super) fn new(parts: Parts) -> Self {
         let Parts { source, store, clock, settings, persist_failure, revocation, observer, telemetry } =
@@ -337,209 +315,6 @@ impl TokenManager {
         let shared = shared.upgrade()?;
         let alive = shared.alive.upgrade()?;
         Some(Self(shared, alive))
-    }
-
-    /// The token that can be sent right now, without a lock, a wait or an allocation. When its successor is wanted, one
-    /// of the callers starts to get it on the way.
-    pub(crate) fn current<T>(
-        &self,
-        identity: &Identity,
-        rush: Rush,
-        take: impl FnOnce(&Published) -> T,
-    ) -> Option<T> {
-        self.current_at(self.0.clock.now(), identity, rush, take)
-    }
-
-    /// The same from what was taken of it before, if that is still good; otherwise it is taken anew.
-    #[inline]
-    pub(crate) fn current_again<'a, T>(
-        &self,
-        identity: &Identity,
-        kept: &'a mut Option<Kept<T>>,
-        take: impl FnOnce(&Published) -> T,
-    ) -> Option<&'a Kept<T>> {
-        let now = self.0.clock.now();
-        match kept {
-            Some(kept) if kept.is_good(&identity.0, now) => {
-                self.0.telemetry.served(&identity.0.key, kept.obtained_at, now);
-            }
-            _ => {
-                // Whatever is kept is let go first: it was replaced, or is about to be.
-                *kept = None;
-                let version = identity.0.version();
-                let take = |published: &Published| Kept::new(version, published, take(published));
-                *kept = self.current_at(now, identity, Rush::Certain, take);
-            }
-        }
-        kept.as_ref()
-    }
-
-    /// The same of a key, which is one of many: the entry that it has in memory is read without being counted.
-    #[inline]
-    pub(crate) fn current_of<T>(
-        &self,
-        key: &TokenKey,
-        scope: &AccessScope,
-        take: impl FnOnce(&Published) -> T,
-    ) -> Option<T> {
-        let now = self.0.clock.now();
-        let take = |entry: &Arc<Entry>| self.current_in(now, entry, Rush::Unlikely, take);
-        self.0.keyed.look_up(key, scope, take).flatten()
-    }
-
-    #[inline(never)]
-    fn current_at<T>(
-        &self,
-        now: SystemTime,
-        identity: &Identity,
-        rush: Rush,
-        take: impl FnOnce(&Published) -> T,
-    ) -> Option<T> {
-        self.current_in(now, &identity.0, rush, take)
-    }
-
-    #[inline]
-    fn current_in<T>(
-        &self,
-        now: SystemTime,
-        entry: &Arc<Entry>,
-        rush: Rush,
-        take: impl FnOnce(&Published) -> T,
-    ) -> Option<T> {
-        // Whoever is asked for all the time is held by a layer, and does not leave anyhow.
-        if rush == Rush::Unlikely {
-            entry.touch(now);
-        }
-        let take = |published: &Published| {
-            self.served(entry, published, now);
-            take(published)
-        };
-        match entry.find(now) {
-            Found::Token(served) => served.as_deref().map(take),
-            Found::TokenAndLook(served) => {
-                // The token at hand is good, so whatever comes of this is not the caller's concern.
-                let _ = self.step(entry, false).map(|step| self.start(entry, step));
-                served.as_deref().map(take)
-            }
-            Found::Nothing => None,
-        }
-    }
-
-    /// The token that can be sent right now, for somebody who does not send it.
-    pub(crate) fn glance<T>(&self, identity: &Identity, look: impl FnOnce(&Published) -> T) -> Option<T> {
-        identity.0.served(self.0.clock.now())?.as_deref().map(look)
-    }
-
-    /// The current token; waits for one when there is none.
-    pub(crate) async fn acquire(&self, identity: &Identity) -> Result<Arc<Published>, Error> {
-        let published = self.acquire_from(&identity.0, false).await?;
-        self.served(&identity.0, &published, self.0.clock.now());
-        Ok(published)
-    }
-
-    /// A token other than the current one.
-    pub(crate) async fn acquire_another(&self, identity: &Identity) -> Result<Arc<Published>, Error> {
-        let published = self.acquire_from(&identity.0, true).await?;
-        self.served(&identity.0, &published, self.0.clock.now());
-        Ok(published)
-    }
-
-    /// What tells of the manager's doings.
-    pub(crate) fn telemetry(&self) -> &Telemetry {
-        &self.0.telemetry
-    }
-
-    fn served(&self, entry: &Entry, published: &Published, now: SystemTime) {
-        self.0.telemetry.served(&entry.key, published.token.obtained_at(), now);
-    }
-
-    /// A server refused the token with this serial number.
-    pub(crate) fn refused(&self, identity: &Identity, serial: u64) {
-        identity.0.change(|state| state.slot.reject(serial));
-    }
-
-    async fn acquire_from(&self, entry: &Arc<Entry>, another: bool) -> Result<Arc<Published>, Error> {
-        if flight::is_own_flight(entry) {
-            return Err(Error::new(ErrorKind::Reentrant));
-        }
-        let step = self.step(entry, another)?;
-        let mut flight = match self.start(entry, step)? {
-            Ok(published) => return Ok(published),
-            Err(flight) => flight,
-        };
-        #[cfg(test)]
-        let _tie = explorer::Tie::new(&self.0, &flight);
-        // The flight may be on another thread's runtime, and waiting needs a timer here.
-        tasks::runtime()?;
-        let watch = self.0.telemetry.wait(&entry.key, &flight.link);
-        let wait = async {
-            for _ in 0..FLIGHTS {
-                flight.wait().await?;
-                let step = self.step(entry, false)?;
-                match self.start(entry, step)? {
-                    Ok(published) => return Ok(published),
-                    Err(next) => flight = next,
-                }
-            }
-            Err(Error::new(ErrorKind::UnusableResponse)
-                .detail("each new token ended before it could be used"))
-        };
-        let wait_timeout = self.0.settings.wait_timeout;
-        let outcome = watch.span().around(timeout(wait_timeout, wait)).await.unwrap_or_else(|_| {
-            Err(Error::new(ErrorKind::WaitTimeout).detail(format!("a request waits for {wait_timeout:?}")))
-        });
-        watch.end(outcome.as_ref().err());
-        outcome
-    }
-
-    /// Asks the slot.
-    fn step(&self, entry: &Entry, another: bool) -> Result<Step, Error> {
-        let now = self.0.clock.now();
-        entry.touch(now);
-        entry.change(|state| {
-            let decision =
-                if another { state.slot.force(now) } else { state.slot.read(now, &self.0.settings) };
-            match decision {
-                Decision::Serve(published) => Ok(Step::Serve(published)),
-                Decision::ServeAndRefresh(published, reason) => {
-                    state.flight = Some(Arc::default());
-                    Ok(Step::Start(reason, Duration::ZERO, Some(published)))
-                }
-                Decision::Refresh(reason, delay) => {
-                    state.flight = Some(Arc::default());
-                    Ok(Step::Start(reason, delay, None))
-                }
-                Decision::Wait => Ok(Step::Wait(state.flight.get_or_insert_default().clone())),
-                Decision::Fail(error) => Err(error),
-            }
-        })
-    }
-
-    /// Does what the slot decided: gives a token, or the flight to wait for.
-    fn start(&self, entry: &Arc<Entry>, step: Step) -> Result<Result<Arc<Published>, Arc<Flight>>, Error> {
-        let (reason, delay, published) = match step {
-            Step::Serve(published) => return Ok(Ok(published)),
-            Step::Wait(flight) => return Ok(Err(flight)),
-            Step::Start(reason, delay, published) => (reason, delay, published),
-        };
-        // Held before the task exists: the flight may have landed by the time `spawn` returns.
-        let flight = entry.change(|state| state.flight.get_or_insert_default().clone());
-        let refresh = self.0.telemetry.refresh(&entry.key, reason.as_str());
-        let span = refresh.span().clone();
-        flight.link.tie(&span);
-        let landing = Landing::new(Arc::clone(&self.0), Arc::clone(entry), reason, refresh);
-        let spawned = match self.0.tasks.closed() {
-            Some(error) => Err(landing.abandon(error)),
-            None => self.0.tasks.spawn(span.around(flight::run(landing, delay))),
-        };
-        #[cfg(test)]
-        if let Ok(task) = &spawned {
-            let _ = flight.task.set(task.clone());
-        }
-        match published {
-            Some(published) => Ok(Ok(published)),
-            None => spawned.map(|_| Err(flight)),
-        }
     }
 }
 

@@ -107,35 +107,32 @@ async fn a_token_that_is_renewed_by_hand_is_not_sent_beyond_its_end() {
     assert_eq!(sent.tokens(), ["Bearer at-0", "Bearer at-0"]);
 }
 
-#[tokio::test]
-async fn a_refusal_is_told_although_the_service_is_gone() {
-    let (layer, _) = warm_layer().await;
-    let manager = layer.manager().clone();
+/// The response to a request whose service was dropped when it had the request, and with it the `layer`.
+async fn answered_late(layer: OAuth2Layer, answer: Response<Body>) -> Response<Body> {
     let (mut service, mut handle) = mock::spawn_layer(layer);
     handle.allow(1);
     assert_ready_ok!(service.poll_ready());
     let response = tokio::spawn(service.call(get("https://api.test/")));
     drop(service);
     let (_, send) = handle.next_request().await.unwrap();
-    send.send_response(status(401));
-    assert_eq!(response.await.unwrap().unwrap().status(), 401);
+    send.send_response(answer);
+    response.await.unwrap().unwrap()
+}
+
+#[tokio::test]
+async fn a_refusal_is_told_although_the_service_is_gone() {
+    let (layer, _) = warm_layer().await;
+    let manager = layer.manager().clone();
+    assert_eq!(answered_late(layer, status(401)).await.status(), 401);
     assert!(manager.peek(&TokenKey::default()).is_none());
 }
 
 #[tokio::test]
 async fn a_response_is_understood_although_the_manager_is_gone() {
     let (layer, _) = warm_layer().await;
-    let (mut service, mut handle) = mock::spawn_layer(layer);
-    handle.allow(1);
-    assert_ready_ok!(service.poll_ready());
-    let response = tokio::spawn(service.call(get("https://api.test/")));
-    drop(service);
-    let (_, send) = handle.next_request().await.unwrap();
     let challenge = r#"Bearer error="insufficient_scope", scope="orders:write""#;
-    send.send_response(
-        Response::builder().status(403).header("www-authenticate", challenge).body(Body::default()).unwrap(),
-    );
-    let response = response.await.unwrap().unwrap();
+    let answer = Response::builder().status(403).header("www-authenticate", challenge);
+    let response = answered_late(layer, answer.body(Body::default()).unwrap()).await;
     let lack: &InsufficientScope = response.extensions().get().unwrap();
     assert_eq!(lack.scopes().collect::<Vec<_>>(), ["orders:write"]);
 }
