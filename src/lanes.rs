@@ -12,7 +12,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::thread::available_parallelism;
 
@@ -22,21 +22,21 @@ use std::thread::available_parallelism;
 pub(crate) struct Apart<T>(pub(crate) T);
 
 /// The lane of this thread.
-pub(crate) fn lane() -> usize {
-    static NEXT: AtomicUsize = AtomicUsize::new(0);
+pub(crate) fn lane() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
     thread_local! {
-        static LANE: usize = NEXT.fetch_add(1, Ordering::Relaxed) & count().wrapping_sub(1);
+        static LANE: u32 = NEXT.fetch_add(1, Ordering::Relaxed) & count().wrapping_sub(1);
     }
     // A thread that is about to end may be without its own; any lane will do.
     LANE.try_with(|lane| *lane).unwrap_or(0)
 }
 
 /// How many lanes there are: a power of two.
-fn count() -> usize {
-    static COUNT: OnceLock<usize> = OnceLock::new();
+fn count() -> u32 {
+    static COUNT: OnceLock<u32> = OnceLock::new();
     *COUNT.get_or_init(|| {
         let cores = available_parallelism().map_or(1, usize::from);
-        (2 * cores).next_power_of_two().clamp(8, 64)
+        u32::try_from(cores.clamp(4, 32)).unwrap_or(32).next_power_of_two() * 2
     })
 }
 
@@ -52,7 +52,7 @@ impl<T> Lanes<T> {
     /// What belongs to this thread's lane; there is always something.
     pub(crate) fn get_or_init(&self, make: impl FnOnce() -> T) -> Option<&T> {
         let lanes = self.0.get_or_init(|| (0..count()).map(|_| OnceLock::new()).collect());
-        Some(lanes.get(lane())?.get_or_init(make))
+        Some(lanes.get(lane() as usize)?.get_or_init(make))
     }
 }
 

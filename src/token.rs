@@ -62,6 +62,7 @@ mod address;
 mod buckets;
 mod builder;
 mod ending;
+mod entry;
 mod event;
 mod exchange;
 #[cfg(test)]

@@ -20,29 +20,27 @@ use std::sync::OnceLock;
 /// request.extensions_mut().insert(TokenKey::new("tenant-7"));
 /// ```
 #[derive(Clone)]
-pub struct TokenKey(Arc<Inner>);
-
-struct Inner {
-    /// Computed once, because it is needed for every request.
+pub struct TokenKey {
+    name: Arc<str>,
+    /// Computed once, because it is needed for every request; and here, so that the name need not be fetched for it.
     hash: u64,
-    name: Box<str>,
 }
 
 impl TokenKey {
     /// The key of this name.
     pub fn new(name: impl Into<Box<str>>) -> Self {
         let name = name.into();
-        Self(Arc::new(Inner { hash: hash_of(&name), name }))
+        Self { hash: hash_of(&name), name: name.into() }
     }
 
     /// The name.
     pub fn as_str(&self) -> &str {
-        &self.0.name
+        &self.name
     }
 
     #[cfg(feature = "oauth2")]
     pub(crate) fn precomputed_hash(&self) -> u64 {
-        self.0.hash
+        self.hash
     }
 }
 
@@ -56,7 +54,7 @@ impl Default for TokenKey {
 
 impl PartialEq for TokenKey {
     fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0) || (self.0.hash == other.0.hash && self.0.name == other.0.name)
+        self.hash == other.hash && (Arc::ptr_eq(&self.name, &other.name) || self.name == other.name)
     }
 }
 
@@ -64,7 +62,7 @@ impl Eq for TokenKey {}
 
 impl Hash for TokenKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        self.0.hash.hash(state);
+        self.hash.hash(state);
     }
 }
 

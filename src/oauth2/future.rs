@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::mem;
 use std::pin::Pin;
 use std::task::Context;
 use std::task::Poll;
@@ -37,10 +38,8 @@ pin_project! {
 pin_project! {
     #[project = StateProjection]
     enum State<F, S, B, R, P> {
-        /// The token was at hand, or there is none: nothing was added to the inner future but what is noted.
-        Sent { #[pin] future: F, noted: Option<Noted> },
-        /// The same, and the request may be sent again.
-        Watched { #[pin] future: F, watch: Option<Watch<S, B, P>> },
+        /// The token was at hand, or there is none: nothing was added to the inner future but a note.
+        Sent { #[pin] future: F, note: Note<S, B, P> },
         /// A token had to be waited for, a body to be read, or a request to be sent again.
         Cold { future: ColdFuture<R> },
         /// The request was not sent.
@@ -50,10 +49,20 @@ pin_project! {
 
 type ColdFuture<R> = Pin<Box<dyn Future<Output = Result<R, BoxError>> + Send>>;
 
+/// What is to be done with the response. The future is moved with it, so it is small.
+enum Note<S, B, P> {
+    /// Nothing.
+    Deliver,
+    /// It is to be understood.
+    Express(Noted),
+    /// The same, and the request may be sent again.
+    Watch(Box<Watch<S, B, P>>),
+}
+
 /// What is done when the token turns out to be refused.
 struct Watch<S, B, P> {
     sent: Sent,
-    again: Option<Box<Again<S, B>>>,
+    again: Option<Again<S, B>>,
     policy: P,
 }
 
@@ -62,16 +71,16 @@ where
     S: Service<Request<B>>,
 {
     pub(super) fn passed(future: S::Future) -> Self {
-        Self { state: State::Sent { future, noted: None } }
+        Self { state: State::Sent { future, note: Note::Deliver } }
     }
 
     #[inline]
     pub(super) fn noted(future: S::Future, noted: Noted) -> Self {
-        Self { state: State::Sent { future, noted: Some(noted) } }
+        Self { state: State::Sent { future, note: Note::Express(noted) } }
     }
 
-    pub(super) fn watched(future: S::Future, sent: Sent, again: Option<Box<Again<S, B>>>, policy: P) -> Self {
-        Self { state: State::Watched { future, watch: Some(Watch { sent, again, policy }) } }
+    pub(super) fn watched(future: S::Future, sent: Sent, again: Option<Again<S, B>>, policy: P) -> Self {
+        Self { state: State::Sent { future, note: Note::Watch(Box::new(Watch { sent, again, policy })) } }
     }
 
     pub(super) fn cold(future: impl Future<Output = Result<S::Response, BoxError>> + Send + 'static) -> Self {
@@ -97,12 +106,12 @@ where
     #[inline]
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // Nearly every future ends here, and whoever polls it takes this in as its own code; so it is short.
-        if let StateProjection::Sent { future, noted } = self.as_mut().project().state.project() {
+        if let StateProjection::Sent { future, note: Note::Express(noted) } =
+            self.as_mut().project().state.project()
+        {
             return match ready!(future.poll(context)) {
-                Ok(response) => match noted {
-                    Some(noted) if !noted.is_plain(&response) => noted.understand(response),
-                    _ => Poll::Ready(Ok(response)),
-                },
+                Ok(response) if noted.is_plain(&response) => Poll::Ready(Ok(response)),
+                Ok(response) => noted.understand(response),
                 Err(error) => Poll::Ready(Err(error.into())),
             };
         }
@@ -127,12 +136,15 @@ where
         let mut state = self.as_mut().project().state;
         loop {
             let sending = match state.as_mut().project() {
-                StateProjection::Watched { future, watch } => {
+                StateProjection::Sent { future, note } => {
                     let response = ready!(future.poll(context)).map_err(Into::into)?;
-                    let Some(watch) = watch.take() else { return Poll::Ready(Ok(response)) };
-                    match watch.look(response) {
-                        Ok(response) => return Poll::Ready(response),
-                        Err(sending) => sending,
+                    match mem::replace(note, Note::Deliver) {
+                        Note::Deliver => return Poll::Ready(Ok(response)),
+                        Note::Express(noted) => return noted.understand(response),
+                        Note::Watch(watch) => match watch.look(response) {
+                            Ok(response) => return Poll::Ready(response),
+                            Err(sending) => sending,
+                        },
                     }
                 }
                 StateProjection::Cold { future } => return future.as_mut().poll(context),
@@ -140,9 +152,6 @@ where
                     // Polled again after it was ready: an error, rather than a panic.
                     let error = error.take().unwrap_or_else(|| Error::new(ErrorKind::Abandoned));
                     return Poll::Ready(Err(error.into()));
-                }
-                StateProjection::Sent { future, .. } => {
-                    return future.poll(context).map_err(Into::into);
                 }
             };
             state.set(State::Cold { future: sending });
@@ -167,7 +176,7 @@ impl<S, B, P> Watch<S, B, P> {
         let Self { sent, again, policy } = self;
         match (sent.look(&mut response), again) {
             (Verdict::Fail(error), _) => Ok(Err(error.into())),
-            (Verdict::Refused, Some(again)) => Err(Box::pin(sent.send_again(*again, response, policy))),
+            (Verdict::Refused, Some(again)) => Err(Box::pin(sent.send_again(again, response, policy))),
             (Verdict::Refused, None) | (Verdict::Deliver, _) => Ok(Ok(response)),
         }
     }
@@ -179,7 +188,7 @@ where
 {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(match self.state {
-            State::Sent { .. } | State::Watched { .. } => "ResponseFuture(sent)",
+            State::Sent { .. } => "ResponseFuture(sent)",
             State::Cold { .. } => "ResponseFuture(waiting)",
             State::Failed { .. } => "ResponseFuture(failed)",
         })

@@ -36,7 +36,7 @@ pub(super) struct Sent {
     /// None when the token was not the manager's.
     pub(super) whose: Option<Whose>,
     /// Of the token.
-    pub(super) serial: u64,
+    pub(super) serial: u32,
 }
 
 /// What a response means.
@@ -123,7 +123,7 @@ impl<S, B> Again<S, B> {
     }
 
     /// Of `first`, which has no token yet, with another body.
-    pub(super) fn new<A>(service: S, first: &Request<A>, body: Body<B>) -> Box<Self> {
+    pub(super) fn new<A>(service: S, first: &Request<A>, body: Body<B>) -> Self {
         let mut copy = Request::new(());
         *copy.method_mut() = first.method().clone();
         *copy.uri_mut() = first.uri().clone();
@@ -131,7 +131,7 @@ impl<S, B> Again<S, B> {
         *copy.headers_mut() = first.headers().clone();
         *copy.extensions_mut() = first.extensions().clone();
         let (head, ()) = copy.into_parts();
-        Box::new(Self { service, head, body })
+        Self { service, head, body }
     }
 }
 
@@ -213,7 +213,7 @@ impl Sent {
 /// Understands the response to a request that had a token of this manager, identity and serial number.
 pub(super) fn look<R>(
     response: &mut Response<R>,
-    (manager, identity, serial): (Option<&TokenManager>, Option<&Identity>, u64),
+    (manager, identity, serial): (Option<&TokenManager>, Option<&Identity>, u32),
     refusal: &Refusal,
     insufficiency_is_error: bool,
 ) -> Verdict {

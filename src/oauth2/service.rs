@@ -6,6 +6,7 @@ use std::task::Poll;
 
 use http::Request;
 use http::Response;
+use http::header::AUTHORIZATION;
 use tower::BoxError;
 use tower::Service;
 
@@ -90,8 +91,11 @@ where
         };
         let replay = self.layer.policy.replay(request.body());
         if matches!(replay, Replay::Never) {
-            if let Some(noted) = shared.put(usual, request.headers_mut(), &mut self.last) {
-                return ResponseFuture::noted(self.inner.call(request), noted);
+            if let Some((value, noted)) = shared.ticket(usual, &mut self.last) {
+                // A map that is full fails the request, on the way of those that need more care.
+                if request.headers_mut().try_insert(AUTHORIZATION, value).is_ok() {
+                    return ResponseFuture::noted(self.inner.call(request), noted);
+                }
             }
         }
         self.call_with_care(request, Some(replay))
@@ -143,7 +147,13 @@ impl<S, P> OAuth2<S, P> {
                 if let Err(error) = attached {
                     return ResponseFuture::failed(error);
                 }
-                let sent = Sent { shared: shared.share(), whose: wanted.whose(), serial };
+                let whose = wanted.whose();
+                if again.is_none() {
+                    if let Some(noted) = shared.noted(whose.as_ref(), serial) {
+                        return ResponseFuture::noted(self.inner.call(request), noted);
+                    }
+                }
+                let sent = Sent { shared: shared.share(), whose, serial };
                 let policy = self.layer.policy.clone();
                 return ResponseFuture::watched(self.inner.call(request), sent, again, policy);
             }

@@ -11,16 +11,16 @@ use std::sync::MutexGuard;
 use std::sync::OnceLock;
 use std::sync::PoisonError;
 use std::sync::Weak;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use crate::token::Identity;
 use crate::token::TokenManager;
-use crate::token::keyed::Entry;
+use crate::token::entry::Entry;
 use crate::token::manager::Shared;
 
 /// All that have an address. The lock is held for one look or one change.
-static DIRECTORY: Mutex<BTreeMap<u64, Resident>> = Mutex::new(BTreeMap::new());
+static DIRECTORY: Mutex<BTreeMap<u32, Resident>> = Mutex::new(BTreeMap::new());
 
 struct Resident {
     manager: Weak<Shared>,
@@ -30,11 +30,11 @@ struct Resident {
 
 /// The number of an identity, or of a manager: no two have the same, nor ever had.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Address(u64);
+pub(crate) struct Address(u32);
 
 /// The address of an entry or a manager, from the first time that somebody asks for it until that is gone.
 #[derive(Debug, Default)]
-pub(super) struct Listing(OnceLock<u64>);
+pub(super) struct Listing(OnceLock<u32>);
 
 impl Address {
     /// Who lives there, if they are still alive: a manager, and one of its identities if it is that one's address.
@@ -51,14 +51,24 @@ impl Address {
 }
 
 impl Listing {
-    pub(super) fn get(&self, make: impl FnOnce() -> (Weak<Shared>, Option<Weak<Entry>>)) -> Address {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        Address(*self.0.get_or_init(|| {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
+    #[inline]
+    pub(super) fn get(&self, make: impl FnOnce() -> (Weak<Shared>, Option<Weak<Entry>>)) -> Option<Address> {
+        match self.0.get() {
+            Some(number) => Some(Address(*number)),
+            None => self.list(make),
+        }
+    }
+
+    #[inline(never)]
+    fn list(&self, make: impl FnOnce() -> (Weak<Shared>, Option<Weak<Entry>>)) -> Option<Address> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let take = |next: u32| next.checked_add(1);
+        let number = NEXT.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).ok()?;
+        Some(Address(*self.0.get_or_init(|| {
             let (manager, entry) = make();
             directory().insert(number, Resident { manager, entry });
             number
-        }))
+        })))
     }
 }
 
@@ -72,7 +82,7 @@ impl Drop for Listing {
     }
 }
 
-fn directory() -> MutexGuard<'static, BTreeMap<u64, Resident>> {
+fn directory() -> MutexGuard<'static, BTreeMap<u32, Resident>> {
     DIRECTORY.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -93,22 +103,22 @@ mod tests {
         let manager = manager();
         let [first, second] =
             ["first", "second"].map(|name| manager.identity(&TokenKey::new(name), &AccessScope::new()));
-        let (address, other) = (manager.address(&first), manager.address(&second));
+        let (address, other) = (manager.address(&first).unwrap(), manager.address(&second).unwrap());
         assert_ne!(address, other);
-        assert_eq!(address, manager.address(&first));
+        assert_eq!(Some(address), manager.address(&first));
         let name = |address: super::Address| address.find().unwrap().1.unwrap().key().as_str().to_owned();
         assert_eq!(name(address), "first");
         drop((first, second));
         // The manager has them, too.
         assert_eq!(name(other), "second");
-        assert!(manager.own_address().find().unwrap().1.is_none());
+        assert!(manager.own_address().unwrap().find().unwrap().1.is_none());
     }
 
     #[test]
     fn nobody_is_found_when_the_manager_is_gone() {
         let manager = manager();
         let identity = manager.identity(&TokenKey::default(), &AccessScope::new());
-        let address = manager.address(&identity);
+        let address = manager.address(&identity).unwrap();
         let clone = manager.clone();
         drop(manager);
         assert!(address.find().is_some());

@@ -24,7 +24,7 @@ use crate::token::Swap;
 use crate::token::Token;
 use crate::token::TokenSource;
 use crate::token::TokenStore;
-use crate::token::keyed::Entry;
+use crate::token::entry::Entry;
 use crate::token::ledger::may_present_again;
 use crate::token::ledger::unanswered_since;
 use crate::token::manager::Shared;

@@ -13,8 +13,8 @@ use std::sync::Arc;
 
 use crate::token::Record;
 use crate::token::TokenStore;
+use crate::token::entry::Entry;
 use crate::token::flight::Flight;
-use crate::token::keyed::Entry;
 use crate::token::manager::Shared;
 
 mod dice;

@@ -4,7 +4,7 @@
 //! warm request as soon as two cores do it (see [`lanes`](crate::lanes)). So a second thread gets a copy of its own, and
 //! clones that.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -17,9 +17,9 @@ use crate::lanes::lane;
 
 /// How often threads other than the first take a value before they get copies, where there may be a million tokens of
 /// which each is used now and then.
-const PATIENCE: usize = 1024;
+const PATIENCE: u32 = 1024;
 /// No lane.
-const NOBODY: usize = usize::MAX;
+const NOBODY: u32 = u32::MAX;
 
 /// How many threads use one token at the same time, as far as that can be said beforehand.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -38,9 +38,9 @@ pub(crate) enum Rush {
 pub(super) struct HeaderCopies {
     value: HeaderValue,
     /// The lane that clones the value itself: that of the first who asked.
-    home: AtomicUsize,
+    home: AtomicU32,
     /// How often other lanes asked, up to [`PATIENCE`].
-    strangers: AtomicUsize,
+    strangers: AtomicU32,
     copies: Lanes<HeaderValue>,
 }
 
@@ -49,8 +49,8 @@ impl HeaderCopies {
     pub(super) fn new(text: Vec<u8>) -> Option<Self> {
         Some(Self {
             value: sensitive(Bytes::from_owner(Wiped(text)))?,
-            home: AtomicUsize::new(NOBODY),
-            strangers: AtomicUsize::new(0),
+            home: AtomicU32::new(NOBODY),
+            strangers: AtomicU32::new(0),
             copies: Lanes::new(),
         })
     }
@@ -66,7 +66,7 @@ impl HeaderCopies {
     }
 
     #[inline(never)]
-    fn get_away_from_home(&self, rush: Rush, lane: usize, home: usize) -> HeaderValue {
+    fn get_away_from_home(&self, rush: Rush, lane: u32, home: u32) -> HeaderValue {
         if home == NOBODY {
             // Who loses the race is a stranger from the next time on.
             let _ = self.home.compare_exchange(NOBODY, lane, Ordering::Relaxed, Ordering::Relaxed);

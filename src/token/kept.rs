@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use crate::lanes::lane;
 use crate::token::Published;
-use crate::token::keyed::Entry;
+use crate::token::entry::Entry;
 
 /// Something taken of a token that was given out, which can be used as long as nothing has changed. To see that takes a
 /// tenth of the time that it takes to look for the token.
@@ -12,9 +12,9 @@ use crate::token::keyed::Entry;
 /// It is for things that are cheap only in the [lane](crate::lanes) in which they were taken.
 pub(crate) struct Kept<T> {
     pub(crate) what: T,
-    pub(crate) serial: u64,
+    pub(crate) serial: u32,
     version: u64,
-    lane: usize,
+    lane: u32,
     /// No look is due before this moment; none if it never is.
     until: Option<SystemTime>,
     pub(super) obtained_at: Option<SystemTime>,

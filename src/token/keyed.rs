@@ -1,266 +1,33 @@
-//! The keys that are in use: a bounded map whose readers take no lock, and what hangs on each key.
+//! The keys that are in use: a bounded map whose readers take no lock.
 
 use std::cell::Cell;
-use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
 use std::sync::PoisonError;
 use std::sync::Weak;
-use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::SystemTime;
-use std::time::UNIX_EPOCH;
-
-use arc_swap::ArcSwapOption;
-use arc_swap::Guard;
-use tokio::sync::Semaphore;
-use tokio::sync::SemaphorePermit;
 
 use crate::token::AccessScope;
 use crate::token::Published;
-#[cfg(test)]
-use crate::token::Record;
 use crate::token::TokenKey;
-use crate::token::address::Listing;
 use crate::token::buckets::Buckets;
-use crate::token::flight::Flight;
-use crate::token::ledger::Ledger;
-use crate::token::persist::Draft;
-use crate::token::slot::Slot;
+use crate::token::entry::Entry;
+use crate::token::entry::Grant;
+use crate::token::entry::Table;
+use crate::token::entry::hash;
 
 /// Grants that nobody has any more are looked for when there are so many more than entries.
 const SPARE_GRANTS: usize = 4;
 /// How many entries are compared before one leaves.
 const COMPARED: usize = 32;
-/// "Never", as a moment.
-const NEVER: u64 = u64::MAX;
-
-/// All that belongs to one key and one scope.
-///
-/// The order of the fields matters: what every request reads comes first, in one cache line.
-#[repr(C, align(64))]
-pub(crate) struct Entry {
-    pub(super) key: TokenKey,
-    pub(super) scope: AccessScope,
-    /// What readers get without a lock: the slot's token, unless a server refused it.
-    served: ArcSwapOption<Published>,
-    /// From this moment (milliseconds since 1970) on, the first reader has to look at the slot.
-    look_at: AtomicU64,
-    /// The second (since 1970) in which it was last looked up; rough, for eviction only.
-    used: AtomicU64,
-    /// Grows whenever what readers get changes.
-    version: AtomicU64,
-    pub(super) listing: Listing,
-    pub(super) grant: Arc<Grant>,
-    state: Mutex<State>,
-}
-
-/// The state of an entry, behind its lock.
-#[derive(Default)]
-pub(super) struct State {
-    pub(super) slot: Slot,
-    /// The last flight; it is under way while the slot says so.
-    pub(super) flight: Option<Arc<Flight>>,
-}
-
-/// All that belongs to one key: what makes exchanges of one grant take turns.
-pub(super) struct Grant {
-    /// One permit: the right to exchange.
-    turn: Semaphore,
-    /// A record that the store would not take yet.
-    unpersisted: Mutex<Option<Draft>>,
-    /// One permit: the duty to store it.
-    pub(super) storing: Semaphore,
-    /// Who holds the lease until that is done.
-    kept_lease: Mutex<Option<String>>,
-    ledger: Mutex<Ledger>,
-    /// What a manager that is broken on purpose read too early.
-    #[cfg(test)]
-    pub(super) stale: Mutex<Option<Option<Record>>>,
-    entries: Mutex<Vec<Weak<Entry>>>,
-}
-
-/// What a reader finds without a lock.
-pub(crate) enum Found {
-    /// A token that may be sent.
-    Token(Guard<Option<Arc<Published>>>),
-    /// The same, and the reader has to look at the slot: a successor may be wanted.
-    TokenAndLook(Guard<Option<Arc<Published>>>),
-    /// Nothing.
-    Nothing,
-}
-
-impl Entry {
-    fn new(key: TokenKey, scope: AccessScope, grant: Arc<Grant>) -> Self {
-        Self {
-            key,
-            scope,
-            grant,
-            served: ArcSwapOption::empty(),
-            look_at: AtomicU64::new(NEVER),
-            used: AtomicU64::new(0),
-            version: AtomicU64::new(0),
-            listing: Listing::default(),
-            state: Mutex::default(),
-        }
-    }
-
-    /// What readers find is the same as long as this is. Read before it, so that no change in between is missed.
-    #[inline]
-    pub(crate) fn version(&self) -> u64 {
-        self.version.load(Ordering::Acquire)
-    }
-
-    /// The token that may be sent at `now`: one atomic load, one comparison; no lock, no allocation.
-    pub(crate) fn served(&self, now: SystemTime) -> Option<Guard<Option<Arc<Published>>>> {
-        let served = self.served.load();
-        let is_usable = served.as_deref().is_some_and(|published| published.is_usable(now));
-        is_usable.then_some(served)
-    }
-
-    /// The same for a reader, who may have to do something for it.
-    #[inline]
-    pub(crate) fn find(&self, now: SystemTime) -> Found {
-        let served = self.served.load();
-        // No look is due before a renewal is.
-        if served.as_deref().is_some_and(|published| published.is_fresh(now)) {
-            return Found::Token(served);
-        }
-        self.find_stale(served, now)
-    }
-
-    #[inline(never)]
-    fn find_stale(&self, served: Guard<Option<Arc<Published>>>, now: SystemTime) -> Found {
-        if !served.as_deref().is_some_and(|published| published.is_usable(now)) {
-            return Found::Nothing;
-        }
-        let look_at = self.look_at.load(Ordering::Relaxed);
-        if look_at <= millis(now) {
-            // Of all the readers that see this, one takes it upon itself.
-            let mine = self.look_at.compare_exchange(look_at, NEVER, Ordering::Relaxed, Ordering::Relaxed);
-            if mine.is_ok() {
-                return Found::TokenAndLook(served);
-            }
-        }
-        Found::Token(served)
-    }
-
-    /// Changes the state, then shows readers what came of it.
-    pub(super) fn change<T>(&self, change: impl FnOnce(&mut State) -> T) -> T {
-        let mut state = self.lock();
-        let result = change(&mut state);
-        let servable = state.slot.servable();
-        let is_shown = match (&*self.served.load(), servable) {
-            (Some(shown), Some(servable)) => Arc::ptr_eq(shown, servable),
-            (None, None) => true,
-            _ => false,
-        };
-        if !is_shown {
-            self.served.store(servable.cloned());
-            self.version.fetch_add(1, Ordering::Release);
-        }
-        self.look_at.store(state.slot.next_look().map_or(NEVER, millis), Ordering::Relaxed);
-        result
-    }
-
-    /// Looks at the state.
-    pub(super) fn look<T>(&self, look: impl FnOnce(&State) -> T) -> T {
-        look(&self.lock())
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether it can leave the map, which has one count of it; more than one is somebody else.
-    fn is_unused(self: &Arc<Self>) -> bool {
-        Arc::strong_count(self) == 1
-            && !self.look(|state| state.slot.is_flying())
-            && self.grant.unpersisted().is_none()
-    }
-
-    /// Who leaves first: the highest. What must not be sent again is the last to be forgotten.
-    fn rank(&self, now: SystemTime) -> (bool, bool, Reverse<u64>) {
-        let (is_idle, is_refused) = self.look(|state| {
-            let is_refused = state.slot.last().is_some_and(|(_, is_refused)| is_refused);
-            (state.slot.is_idle(now), is_refused)
-        });
-        let is_refused = is_refused || !self.grant.ledger().is_empty();
-        (is_idle, !is_refused, Reverse(self.used.load(Ordering::Relaxed)))
-    }
-
-    fn is(&self, key: &TokenKey, scope: &AccessScope) -> bool {
-        self.key == *key && self.scope == *scope
-    }
-
-    /// Says that it is in use.
-    pub(super) fn touch(&self, now: SystemTime) {
-        let second = millis(now) / 1_000;
-        // Written once a second at most, so that readers on many cores do not fight for the line.
-        if self.used.load(Ordering::Relaxed) != second {
-            self.used.store(second, Ordering::Relaxed);
-        }
-    }
-}
-
-impl Grant {
-    /// The entries of this grant that are in use.
-    pub(super) fn entries(&self) -> Vec<Arc<Entry>> {
-        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|entry| entry.strong_count() > 0);
-        entries.iter().filter_map(Weak::upgrade).collect()
-    }
-
-    /// Waits until nobody else in this process exchanges this grant.
-    pub(super) async fn take_turn(&self) -> Option<SemaphorePermit<'_>> {
-        // Closing the semaphore is nobody's business, so there always is a permit.
-        self.turn.acquire().await.ok()
-    }
-
-    /// The highest generation that this process knows of; 0 when there is none.
-    pub(super) fn generation(&self) -> u64 {
-        let unpersisted = self.unpersisted().as_ref().map(Draft::generation);
-        let entries = self.entries();
-        let last = entries
-            .iter()
-            .filter_map(|entry| entry.look(|state| state.slot.last().map(|(last, _)| last.generation)));
-        last.chain(unpersisted).max().unwrap_or(0)
-    }
-
-    pub(super) fn unpersisted(&self) -> MutexGuard<'_, Option<Draft>> {
-        self.unpersisted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The owner of a lease that outlives its flight, until what the flight brought is stored.
-    pub(super) fn kept_lease(&self) -> MutexGuard<'_, Option<String>> {
-        self.kept_lease.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// What is known of the refresh token.
-    pub(super) fn ledger(&self) -> MutexGuard<'_, Ledger> {
-        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn new() -> Self {
-        Self {
-            turn: Semaphore::new(1),
-            unpersisted: Mutex::new(None),
-            storing: Semaphore::new(1),
-            kept_lease: Mutex::new(None),
-            ledger: Mutex::default(),
-            #[cfg(test)]
-            stale: Mutex::default(),
-            entries: Mutex::new(Vec::new()),
-        }
-    }
-}
 
 /// The map.
 pub(super) struct Keyed {
-    entries: Buckets<Entry>,
+    entries: Arc<Table>,
     bound: usize,
     length: AtomicUsize,
     /// The lock of writers, and the grants, which only they need.
@@ -270,7 +37,12 @@ pub(super) struct Keyed {
 impl Keyed {
     pub(super) fn new(bound: usize) -> Self {
         let bound = bound.max(1);
-        Self { entries: Buckets::new(bound), bound, length: AtomicUsize::new(0), grants: Mutex::default() }
+        Self {
+            entries: Arc::new(Buckets::new(bound)),
+            bound,
+            length: AtomicUsize::new(0),
+            grants: Mutex::default(),
+        }
     }
 
     /// The entry of a key and a scope, made when there is none.
@@ -302,6 +74,30 @@ impl Keyed {
         take: impl FnOnce(&Arc<Entry>) -> T,
     ) -> Option<T> {
         self.entries.look_up(hash(key, scope), |entry| entry.is(key, scope), take)
+    }
+
+    /// What `take` takes of the token that is given out for a key and a scope; none if it has to be found by way of its entry.
+    #[inline]
+    pub(super) fn glance<T>(
+        &self,
+        key: &TokenKey,
+        scope: &AccessScope,
+        take: impl FnOnce(&Published) -> T,
+    ) -> Option<T> {
+        self.entries.glance(hash(key, scope), |published| published.is_of(key, scope), take)
+    }
+
+    /// The entry whose key and scope have a hash with this upper half. If there are several, it is the one that gave out the token
+    /// with this serial number.
+    pub(super) fn find(&self, upper: u32, serial: u32) -> Option<Arc<Entry>> {
+        let mut found: Option<(bool, Arc<Entry>)> = None;
+        self.entries.visit_alike(upper, |entry| {
+            let gave = entry.look(|state| state.slot.last().is_some_and(|(last, _)| last.serial == serial));
+            if gave || found.is_none() {
+                found = Some((gave, Arc::clone(entry)));
+            }
+        });
+        found.map(|(_, entry)| entry)
     }
 
     /// The number of entries.
@@ -336,11 +132,13 @@ impl Keyed {
             grants.insert(key.clone(), Arc::downgrade(&grant));
             grant
         });
-        let entry = Arc::new(Entry::new(key.clone(), scope.clone(), Arc::clone(&grant)));
-        let mut entries = grant.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.retain(|entry| entry.strong_count() > 0);
-        entries.push(Arc::downgrade(&entry));
-        drop(entries);
+        let entry = Arc::new(Entry::new(
+            key.clone(),
+            scope.clone(),
+            Arc::clone(&grant),
+            Arc::downgrade(&self.entries),
+        ));
+        grant.enlist(&entry);
         self.entries.insert(hash, Arc::clone(&entry));
         self.length.fetch_add(1, Ordering::Relaxed);
         entry
@@ -365,7 +163,8 @@ impl Keyed {
         self.entries.visit_from(hash, compare, || compared.get() >= COMPARED);
         let Some((_, hash, entry)) = best else { return };
         let Some(entry) = entry.upgrade() else { return };
-        self.entries.remove(hash, &entry);
+        // Under its lock, because whatever it shows goes with it, and nothing comes after that.
+        entry.look(|_| self.entries.remove(hash, &entry));
         self.length.fetch_sub(1, Ordering::Relaxed);
         let key = entry.key.clone();
         drop(entry);
@@ -379,18 +178,12 @@ impl Keyed {
     }
 }
 
-fn hash(key: &TokenKey, scope: &AccessScope) -> u64 {
-    key.precomputed_hash() ^ scope.precomputed_hash().rotate_left(17)
-}
-
-fn millis(moment: SystemTime) -> u64 {
-    let since = moment.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(NEVER)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::Token;
+    use crate::token::settings::Times;
+    use std::time::UNIX_EPOCH;
 
     fn key(number: usize) -> TokenKey {
         TokenKey::new(format!("key-{number}"))
@@ -422,6 +215,86 @@ mod tests {
         }
         assert_eq!(keyed.len(), 64);
         assert!(keyed.grants().len() <= 65);
+    }
+
+    /// Gives an entry a token.
+    fn log_in(entry: &Entry, serial: u32) {
+        let whose = (entry.key.clone(), entry.scope.clone());
+        let times = Times { soft: None, hard: None, end: None };
+        let published = Published::new(whose, Token::new("token"), serial, 1, times).unwrap();
+        entry.change(|state| state.slot.login(Arc::new(published)));
+    }
+
+    /// The serial number of the token that is seen without a look at the entry.
+    fn seen(keyed: &Keyed, number: usize) -> Option<u32> {
+        keyed.glance(&key(number), &AccessScope::new(), |published| published.serial)
+    }
+
+    #[test]
+    fn a_token_is_seen_as_long_as_it_is_given_out_and_its_entry_stays() {
+        let keyed = Keyed::new(1);
+        let scope = AccessScope::new();
+        let entry = keyed.entry(&key(1), &scope, || second(1));
+        assert_eq!(seen(&keyed, 1), None);
+        log_in(&entry, 7);
+        assert_eq!(seen(&keyed, 1), Some(7));
+        log_in(&entry, 8);
+        assert_eq!(seen(&keyed, 1), Some(8));
+        assert_eq!(keyed.glance(&key(1), &scope.scope("read"), |published| published.serial), None);
+        entry.change(|state| state.slot.reject(8));
+        assert_eq!(seen(&keyed, 1), None);
+        log_in(&entry, 9);
+        drop(entry);
+        keyed.entry(&key(2), &scope, || second(2));
+        assert!(keyed.get(&key(1), &scope).is_none());
+        assert_eq!(seen(&keyed, 1), None);
+    }
+
+    #[test]
+    fn an_entry_without_a_place_shows_nothing() {
+        let keyed = Keyed::new(1);
+        let scope = AccessScope::new();
+        let weak = Arc::downgrade(&keyed.entry(&key(1), &scope, || second(1)));
+        keyed.entry(&key(2), &scope, || second(2));
+        assert!(weak.upgrade().is_none());
+        let again = keyed.entry(&key(1), &scope, || second(3));
+        log_in(&again, 7);
+        let grants = keyed.grants();
+        keyed.entries.remove(again.hash(), &again);
+        drop(grants);
+        log_in(&again, 8);
+        assert_eq!(seen(&keyed, 1), None);
+    }
+
+    #[test]
+    fn a_token_that_was_given_out_of_late_counts_as_a_use() {
+        let keyed = Keyed::new(2);
+        let scope = AccessScope::new();
+        for number in [1, 2] {
+            log_in(&keyed.entry(&key(number), &scope, || second(number as u64)), 7);
+        }
+        keyed.glance(&key(1), &scope, |published| published.touch(second(3)));
+        keyed.entry(&key(3), &scope, || second(4));
+        assert!(keyed.get(&key(2), &scope).is_none());
+        assert!(keyed.get(&key(1), &scope).is_some());
+    }
+
+    #[test]
+    fn an_entry_is_found_by_its_hash_and_the_token_decides_between_two() {
+        let keyed = Keyed::new(10);
+        let scope = AccessScope::new();
+        let entries = [1, 2].map(|number| keyed.entry(&key(number), &scope, || second(1)));
+        let hash = entries[0].hash();
+        let upper = (hash >> 32) as u32;
+        log_in(&entries[0], 7);
+        // As if their hashes were the same.
+        log_in(&entries[1], 8);
+        keyed.entries.insert(hash, Arc::clone(&entries[1]));
+        for (serial, expected) in [(7, 0), (8, 1), (6, 0)] {
+            let found = keyed.find(upper, serial).unwrap();
+            assert!(Arc::ptr_eq(&found, &entries[expected]), "{serial}");
+        }
+        assert!(keyed.find(upper.wrapping_add(1), 7).is_none());
     }
 
     #[test]

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 
 use crate::error::Error;
 use crate::token::TokenStore;
-use crate::token::keyed::Entry;
+use crate::token::entry::Entry;
 use crate::token::manager::Shared;
 use crate::token::persist;
 

@@ -5,7 +5,7 @@ mod serving;
 use std::fmt;
 use std::sync::Arc;
 use std::sync::Weak;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -27,9 +27,10 @@ use crate::token::TokenSource;
 use crate::token::TokenStore;
 use crate::token::address::Listing;
 use crate::token::ending;
+use crate::token::entry;
+use crate::token::entry::Entry;
 use crate::token::event::Observer;
 use crate::token::flight::Flight;
-use crate::token::keyed::Entry;
 use crate::token::keyed::Keyed;
 use crate::token::persist;
 use crate::token::revocation::BoxTokenRevocation;
@@ -59,7 +60,7 @@ pub(super) struct Shared {
     observer: Observer,
     pub(super) tasks: Tasks,
     keyed: Keyed,
-    serial: AtomicU64,
+    serial: AtomicU32,
     listing: Listing,
     alive: Weak<Alive>,
 }
@@ -87,6 +88,11 @@ impl Identity {
 
     pub(crate) fn key(&self) -> &TokenKey {
         &self.0.key
+    }
+
+    /// See [`TokenManager::clue`].
+    pub(crate) fn clue(&self) -> u32 {
+        TokenManager::clue(&self.0.key, &self.0.scope)
     }
 }
 
@@ -145,7 +151,7 @@ impl TokenManager {
     pub async fn put_for(&self, key: &TokenKey, scope: &AccessScope, token: Token) -> Result<(), Error> {
         let shared = &self.0;
         let token = token.stamped(shared.clock.now());
-        let mut published = shared.publish(token.clone(), 0)?;
+        let mut published = shared.publish(key, scope, token.clone(), 0)?;
         let identity = self.identity(key, scope);
         published.generation = persist::login(shared, &identity.0, token).await?;
         let published = Arc::new(published);
@@ -283,7 +289,7 @@ impl TokenManager {
             observer,
             tasks: Tasks::default(),
             keyed,
-            serial: AtomicU64::new(0),
+            serial: AtomicU32::new(0),
             listing: Listing::default(),
             alive: Arc::downgrade(&alive),
         };
@@ -295,18 +301,25 @@ impl TokenManager {
         Identity(self.0.keyed.entry(key, scope, || self.0.clock.now()))
     }
 
-    /// The same, if it is in memory.
-    pub(crate) fn known(&self, key: &TokenKey, scope: &AccessScope) -> Option<Identity> {
-        self.0.keyed.get(key, scope).map(Identity)
+    /// By what the identity of a key and a scope is found when it has given out a token.
+    #[inline]
+    pub(crate) fn clue(key: &TokenKey, scope: &AccessScope) -> u32 {
+        (entry::hash(key, scope) >> 32) as u32
     }
 
-    /// Where the identity is found later.
-    pub(crate) fn address(&self, identity: &Identity) -> Address {
+    /// The identity with this clue that gave out the token with this serial number, if it is in memory; if it has another token
+    /// by now, it is the same for all that.
+    pub(crate) fn known(&self, clue: u32, serial: u32) -> Option<Identity> {
+        self.0.keyed.find(clue, serial).map(Identity)
+    }
+
+    /// Where the identity is found later; none if there are no more addresses.
+    pub(crate) fn address(&self, identity: &Identity) -> Option<Address> {
         identity.0.listing.get(|| (Arc::downgrade(&self.0), Some(Arc::downgrade(&identity.0))))
     }
 
-    /// Where the manager is found later.
-    pub(crate) fn own_address(&self) -> Address {
+    /// Where the manager is found later; none if there are no more addresses.
+    pub(crate) fn own_address(&self) -> Option<Address> {
         self.0.listing.get(|| (Arc::downgrade(&self.0), None))
     }
 
@@ -320,10 +333,17 @@ impl TokenManager {
 
 impl Shared {
     /// Makes a token ready to be given out.
-    pub(super) fn publish(&self, token: Token, generation: u64) -> Result<Published, Error> {
+    pub(super) fn publish(
+        &self,
+        key: &TokenKey,
+        scope: &AccessScope,
+        token: Token,
+        generation: u64,
+    ) -> Result<Published, Error> {
         let times = self.settings.times(&token);
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        Published::new(token.without_refresh_token(), serial, generation, times)
+        let whose = (key.clone(), scope.clone());
+        Published::new(whose, token.without_refresh_token(), serial, generation, times)
     }
 
     /// Whether nobody has the manager any more.

@@ -17,8 +17,8 @@ use crate::token::Record;
 use crate::token::Swap;
 use crate::token::Token;
 use crate::token::TokenStore;
+use crate::token::entry::Entry;
 use crate::token::exchange::Basis;
-use crate::token::keyed::Entry;
 use crate::token::lease;
 use crate::token::ledger::Ledger;
 use crate::token::manager::Shared;
@@ -126,7 +126,7 @@ impl Drop for Held<'_> {
     fn drop(&mut self) {
         if !self.stored {
             let kept = Some(Arc::new(self.shared.telemetry.kept_in_memory()));
-            *self.entry.grant.unpersisted() = Some(Draft { kept, ..self.draft.clone() });
+            *self.entry.grant.unpersisted() = Some(Box::new(Draft { kept, ..self.draft.clone() }));
         }
     }
 }

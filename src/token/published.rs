@@ -1,6 +1,8 @@
 //! A token as it is given out.
 
 use std::sync::OnceLock;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -8,8 +10,10 @@ use http::HeaderValue;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
+use crate::token::AccessScope;
 use crate::token::Rush;
 use crate::token::Token;
+use crate::token::TokenKey;
 use crate::token::header_copies::HeaderCopies;
 use crate::token::settings::Times;
 
@@ -18,17 +22,21 @@ const VALUES: usize = 8;
 
 /// A token with everything that a request needs of it, made once and shared.
 ///
-/// The order of the fields matters: what every request reads comes first, in one cache line. With many tenants, each line
-/// is a wait for memory.
+/// The order of the fields matters: what every request reads comes first, in two cache lines that are side by side. With
+/// many tenants, each place in memory is a wait.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Published {
     /// The earliest of the times, in a form that takes little room.
     look: Nanoseconds,
-    /// Tells one published token from every other of the manager.
-    pub(crate) serial: u64,
+    /// Tells one published token from the last four billion others of the manager.
+    pub(crate) serial: u32,
     /// `Bearer …`.
     header: HeaderCopies,
+    key: TokenKey,
+    scope: AccessScope,
+    /// The second (since 1970) in which it was last given out to somebody who found it by its key; rough, for eviction only.
+    used: AtomicU64,
     hard: Nanoseconds,
     times: Times,
     pub(crate) token: Token,
@@ -61,6 +69,15 @@ impl From<SystemTime> for Nanoseconds {
     }
 }
 
+/// Notes the second of a use. It is written once a second at most, so that readers on many cores do not fight for the line.
+#[inline]
+pub(super) fn touch(used: &AtomicU64, now: SystemTime) {
+    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    if used.load(Ordering::Relaxed) != second {
+        used.store(second, Ordering::Relaxed);
+    }
+}
+
 /// The same token as the value of other headers, or behind other schemes: a chain that grows as they are asked for.
 #[derive(Debug, Default)]
 struct Others(OnceLock<Box<Other>>);
@@ -73,16 +90,23 @@ struct Other {
 }
 
 impl Published {
-    pub(super) fn new(token: Token, serial: u64, generation: u64, times: Times) -> Result<Self, Error> {
+    pub(super) fn new(
+        (key, scope): (TokenKey, AccessScope),
+        token: Token,
+        serial: u32,
+        generation: u64,
+        times: Times,
+    ) -> Result<Self, Error> {
         let header = header_value(&token)?;
         let (look, hard) = Nanoseconds::of(times);
-        let others = Others::default();
-        Ok(Self { look, serial, header, hard, times, token, others, generation })
+        let (used, others) = (AtomicU64::new(0), Others::default());
+        Ok(Self { look, serial, header, key, scope, used, hard, times, token, others, generation })
     }
 
     /// A token that no manager has.
     pub(crate) fn alone(token: Token) -> Result<Self, Error> {
-        Self::new(token.without_refresh_token(), 0, 0, Times { soft: None, hard: None, end: None })
+        let nobody = (TokenKey::default(), AccessScope::new());
+        Self::new(nobody, token.without_refresh_token(), 0, 0, Times { soft: None, hard: None, end: None })
     }
 
     /// The value of the `Authorization` header, `Bearer …`, marked sensitive.
@@ -108,6 +132,23 @@ impl Published {
             others = &other.next;
         }
         Ok(prefixed(prefix, &self.token)?.get(rush))
+    }
+
+    /// Whether it is the token of this key, for this scope.
+    #[inline]
+    pub(super) fn is_of(&self, key: &TokenKey, scope: &AccessScope) -> bool {
+        self.key == *key && self.scope == *scope
+    }
+
+    /// Says that it is given out.
+    #[inline]
+    pub(super) fn touch(&self, now: SystemTime) {
+        touch(&self.used, now);
+    }
+
+    /// The second in which it was given out last.
+    pub(super) fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
     }
 
     /// When it is renewed, and when it is no longer sent.
@@ -196,9 +237,10 @@ mod tests {
     }
 
     #[test]
-    fn what_every_request_reads_is_in_one_cache_line() {
+    fn what_every_request_reads_is_in_two_cache_lines() {
         let home = std::mem::offset_of!(Published, header) + size_of::<HeaderValue>();
-        assert_eq!(home + size_of::<usize>(), 64);
+        assert_eq!(home + 2 * size_of::<u32>(), 64);
+        assert!(std::mem::offset_of!(Published, used) + size_of::<AtomicU64>() <= 128);
         assert_eq!(align_of::<Published>(), 64);
     }
 

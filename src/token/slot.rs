@@ -248,7 +248,7 @@ impl Slot {
     }
 
     /// A server refused the token with this serial number. Says whether that was the current one.
-    pub(super) fn reject(&mut self, serial: u64) -> bool {
+    pub(super) fn reject(&mut self, serial: u32) -> bool {
         let is_current = self.current.as_ref().is_some_and(|current| current.serial == serial);
         self.rejected |= is_current;
         is_current

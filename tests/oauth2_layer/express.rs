@@ -167,6 +167,37 @@ async fn a_refusal_is_told_of_the_key_that_the_request_had() {
 }
 
 #[tokio::test]
+async fn a_refusal_is_told_of_the_key_and_the_scope_that_the_request_had() {
+    let layer = keyed_layer();
+    let (inner, sent) = scripted(|number| status(if number == 3 { 401 } else { 200 }));
+    let mut service = tower::Layer::layer(&layer, inner);
+    for scope in ["", "read", "read", "", "read"] {
+        let mut request = get_for("a");
+        request.extensions_mut().insert(AccessScope::new().scope(scope));
+        send(&mut service, request).await.unwrap();
+    }
+    assert_eq!(sent.tokens(), ["Bearer a-1", "Bearer a-2", "Bearer a-2", "Bearer a-1", "Bearer a-3"]);
+}
+
+#[tokio::test]
+async fn a_service_notices_what_became_of_the_token_of_a_key_elsewhere() {
+    let layer = keyed_layer();
+    let (inner, sent) = scripted(|_| status(200));
+    let mut service = tower::Layer::layer(&layer, inner);
+    let (manager, key) = (layer.manager().clone(), TokenKey::new("a"));
+    send(&mut service, get_for("a")).await.unwrap();
+    manager.put(&key, Token::new("login")).await.unwrap();
+    send(&mut service, get_for("a")).await.unwrap();
+    manager.invalidate(&key, &Token::new("login"));
+    send(&mut service, get_for("a")).await.unwrap();
+    manager.refresh(&key).await.unwrap();
+    send(&mut service, get_for("a")).await.unwrap();
+    manager.forget(&key).await.unwrap();
+    send(&mut service, get_for("a")).await.unwrap();
+    assert_eq!(sent.tokens(), ["Bearer a-1", "Bearer login", "Bearer a-2", "Bearer a-3", "Bearer a-4"]);
+}
+
+#[tokio::test]
 async fn each_tenant_gets_its_own_token_from_one_service() {
     let layer = keyed_layer();
     let (inner, sent) = scripted(|_| status(200));

@@ -15,14 +15,14 @@ use crate::token::Reason;
 use crate::token::Rush;
 use crate::token::TokenKey;
 use crate::token::TokenManager;
+use crate::token::entry::Entry;
+use crate::token::entry::Found;
 #[cfg(test)]
 use crate::token::explorer;
 use crate::token::flight;
 use crate::token::flight::Flight;
 use crate::token::flight::Landing;
 use crate::token::kept::Kept;
-use crate::token::keyed::Entry;
-use crate::token::keyed::Found;
 use crate::token::manager::Identity;
 use crate::token::slot::Decision;
 use crate::token::tasks;
@@ -46,7 +46,7 @@ impl TokenManager {
         rush: Rush,
         take: impl FnOnce(&Published) -> T,
     ) -> Option<T> {
-        self.current_at(self.0.clock.now(), identity, rush, take)
+        self.current_at(self.0.clock.lately(), identity, rush, take)
     }
 
     /// The same from what was taken of it before, if that is still good; otherwise it is taken anew.
@@ -57,7 +57,7 @@ impl TokenManager {
         kept: &'a mut Option<Kept<T>>,
         take: impl FnOnce(&Published) -> T,
     ) -> Option<&'a Kept<T>> {
-        let now = self.0.clock.now();
+        let now = self.0.clock.lately();
         match kept {
             Some(kept) if kept.is_good(&identity.0, now) => {
                 self.0.telemetry.served(&identity.0.key, kept.obtained_at, now);
@@ -73,15 +73,35 @@ impl TokenManager {
         kept.as_ref()
     }
 
-    /// The same of a key, which is one of many: the entry that it has in memory is read without being counted.
+    /// The same of a key, which is one of many. Nothing is counted on the way.
     #[inline]
     pub(crate) fn current_of<T>(
         &self,
         key: &TokenKey,
         scope: &AccessScope,
-        take: impl FnOnce(&Published) -> T,
+        take: impl Fn(&Published) -> T,
     ) -> Option<T> {
-        let now = self.0.clock.now();
+        let now = self.0.clock.lately();
+        let take_fresh = |published: &Published| {
+            published.is_fresh(now).then(|| {
+                published.touch(now);
+                self.0.telemetry.served(key, published.token.obtained_at(), now);
+                take(published)
+            })
+        };
+        let taken = self.0.keyed.glance(key, scope, take_fresh).flatten();
+        taken.or_else(|| self.current_by_entry(now, key, scope, take))
+    }
+
+    /// The same for what has to be looked for or to be looked at.
+    #[inline(never)]
+    fn current_by_entry<T>(
+        &self,
+        now: SystemTime,
+        key: &TokenKey,
+        scope: &AccessScope,
+        take: impl Fn(&Published) -> T,
+    ) -> Option<T> {
         let take = |entry: &Arc<Entry>| self.current_in(now, entry, Rush::Unlikely, take);
         self.0.keyed.look_up(key, scope, take).flatten()
     }
@@ -153,7 +173,7 @@ impl TokenManager {
     }
 
     /// A server refused the token with this serial number.
-    pub(crate) fn refused(&self, identity: &Identity, serial: u64) {
+    pub(crate) fn refused(&self, identity: &Identity, serial: u32) {
         identity.0.change(|state| state.slot.reject(serial));
     }
 
