@@ -33,6 +33,7 @@ use crate::token::event::Observer;
 use crate::token::flight::Flight;
 use crate::token::keyed::Keyed;
 use crate::token::persist;
+use crate::token::published::header_value;
 use crate::token::revocation::BoxTokenRevocation;
 use crate::token::settings::Settings;
 use crate::token::tasks::Tasks;
@@ -151,10 +152,11 @@ impl TokenManager {
     pub async fn put_for(&self, key: &TokenKey, scope: &AccessScope, token: Token) -> Result<(), Error> {
         let shared = &self.0;
         let token = token.stamped(shared.clock.now());
-        let mut published = shared.publish(key, scope, token.clone(), 0)?;
+        // One that cannot be put on requests is refused before anything has changed.
+        header_value(&token)?;
         let identity = self.identity(key, scope);
-        published.generation = persist::login(shared, &identity.0, token).await?;
-        let published = Arc::new(published);
+        let generation = persist::login(shared, &identity.0, token.clone()).await?;
+        let published = Arc::new(shared.publish(key, scope, token, generation)?);
         shared.tell(Event::LoggedIn { key: key.clone() });
         for entry in identity.0.grant.entries() {
             let waited_for = entry.change(|state| {

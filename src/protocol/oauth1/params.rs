@@ -69,12 +69,48 @@ impl Parameters {
     /// # Errors
     /// [`ErrorKind::ProtocolParameterPresent`] for a name that `names` refuses.
     pub(crate) fn add_form(&mut self, form: &[u8], source: Source, names: &OauthNames) -> Result<(), Error> {
+        let first = self.entries.len();
+        self.read(form, None);
+        self.check(first, source, names)
+    }
+
+    /// Adds the parameters of a query and of a form, as if they were one: to begin to read a form takes as long as to read a
+    /// parameter or two.
+    ///
+    /// # Errors
+    /// As [`add_form`](Self::add_form).
+    pub(crate) fn add_query_and_form(
+        &mut self,
+        query: &[u8],
+        form: &[u8],
+        names: &OauthNames,
+    ) -> Result<(), Error> {
+        self.read(query, Some(form));
+        if !self.has_oauth_names {
+            return Ok(());
+        }
+        // Rare. An error says in which of the two it was.
+        let mut apart = Self::default();
+        let checked = apart.add_form(query, Source::Query, names);
+        let checked = checked.and_then(|()| apart.add_form(form, Source::Form, names));
+        apart.wipe();
+        checked
+    }
+
+    /// Reads the parameters of a form, or of two.
+    #[inline]
+    fn read(&mut self, form: &[u8], second: Option<&[u8]>) {
         let Self { text, entries, .. } = self;
         let (first, base) = (entries.len(), text.len());
+        let length = form.len() + second.map_or(0, <[u8]>::len);
         // Room for the form, and for what has to be encoded otherwise, which may be as much again.
-        text.reserve(2 * form.len() + form.len() / 2 + END.len());
+        text.reserve(2 * length + length / 2 + END.len());
         text.append(|out| {
             out.text(form);
+            if let Some(second) = second {
+                out.text(b"&");
+                out.text(second);
+            }
             out.text(END);
         });
         text.append_after(|text, out| {
@@ -82,7 +118,6 @@ impl Parameters {
             read_form(text, base, entries, out);
         });
         self.take_in(first);
-        self.check(first, source, names)
     }
 
     /// Adds a parameter that is not in the request.
@@ -306,6 +341,33 @@ mod tests {
             sorted(&["longer_name=2&longer_nam=3&longer_name=1"]),
             "longer_nam=3&longer_name=1&longer_name=2"
         );
+    }
+
+    #[test]
+    fn a_query_and_a_form_are_read_as_they_are_one_after_the_other() {
+        let written = |add: &dyn Fn(&mut Parameters) -> Result<(), Error>| {
+            let mut parameters = Parameters::default();
+            add(&mut parameters).map(|()| {
+                let mut out = Buffer::default();
+                parameters.write_sorted(None::<fn(&mut Writer<'_>)>, &mut out);
+                String::from_utf8(out.into_vec()).unwrap()
+            })
+        };
+        let texts =
+            ["", "a=1&", "&b", "%", "%4", "c=%2", "=%e9+&&~", "a=%26&a=1", "oauth_token=1", "x&oauth_y=2"];
+        for (query, form) in
+            texts.iter().flat_map(|query| texts.map(|form| (query.as_bytes(), form.as_bytes())))
+        {
+            for names in [OauthNames::Refuse, OauthNames::RefuseOnly(vec!["oauth_token".to_owned()])] {
+                let together = written(&|parameters| parameters.add_query_and_form(query, form, &names));
+                let apart = written(&|parameters| {
+                    parameters.add_form(query, Source::Query, &names)?;
+                    parameters.add_form(form, Source::Form, &names)
+                });
+                let [together, apart] = [together, apart].map(|text| text.map_err(|error| error.to_string()));
+                assert_eq!(together, apart, "{query:?} {form:?}");
+            }
+        }
     }
 
     #[test]

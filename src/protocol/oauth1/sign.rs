@@ -135,11 +135,15 @@ impl Plan {
             &self.plain
         };
         base_string.append(|out| write_head(request.method, request.uri, out));
-        if let Some(query) = request.query {
-            parameters.add_form(query.as_bytes(), Source::Query, &self.oauth_names)?;
-        }
-        if request.is_form {
-            parameters.add_form(request.body, Source::Form, &self.oauth_names)?;
+        match (request.query, request.is_form.then_some(request.body)) {
+            (Some(query), Some(form)) => {
+                parameters.add_query_and_form(query.as_bytes(), form, &self.oauth_names)?;
+            }
+            (Some(query), None) => {
+                parameters.add_form(query.as_bytes(), Source::Query, &self.oauth_names)?;
+            }
+            (None, Some(form)) => parameters.add_form(form, Source::Form, &self.oauth_names)?,
+            (None, None) => (),
         }
         for (name, value) in request.additional {
             parameters.add(name, value, &self.oauth_names)?;
