@@ -28,6 +28,7 @@ const MOST_OF_A_PEER: usize = 100_000;
 
 /// As many tenants, with all that belongs to them.
 struct Population {
+    /// Those of the requests: of the same names as the layer's, and not the same in memory.
     keys: Vec<TokenKey>,
     layer: OAuth2Layer,
     /// What a program would keep that had to look after nothing: the header values in a vector.
@@ -38,9 +39,11 @@ impl Population {
     async fn new(tenants: usize) -> Self {
         // Room for all, and for the layer's own key.
         let layer = crate::layer(crate::manager(tenants + 100)).key_per_request();
-        let keys: Vec<_> = (0..tenants).map(|number| TokenKey::new(format!("tenant-{number}"))).collect();
+        let names = (0..tenants).map(|number| format!("tenant-{number}"));
+        let keys: Vec<_> = names.map(TokenKey::new).collect();
         let mut bare = Vec::new();
         for key in &keys {
+            let key = &TokenKey::new(key.as_str());
             let token = token(key);
             let mut value = HeaderValue::try_from(format!("Bearer {}", token.access_token().expose()));
             value.iter_mut().for_each(|value| value.set_sensitive(true));

@@ -117,7 +117,7 @@ pub(super) async fn run(mut landing: Landing, delay: Duration) {
 
 /// A token that a flight brought, and whether the source was asked for it.
 struct Obtained {
-    published: Published,
+    published: Arc<Published>,
     exchanged: bool,
 }
 
@@ -166,7 +166,7 @@ impl Landing {
             Ok(Obtained { published, exchanged }) => {
                 self.refresh.succeed(if exchanged { "refreshed" } else { "adopted" });
                 let flight = self.entry.change(|state| {
-                    state.slot.succeed(Arc::new(published));
+                    state.slot.succeed(published);
                     state.flight.take()
                 });
                 if let Some(flight) = flight {
@@ -220,7 +220,7 @@ enum Turn<'a> {
     /// The right to exchange it.
     Ours(Option<SemaphorePermit<'a>>, Lease),
     /// What another process exchanged meanwhile.
-    Needless(Published),
+    Needless(Arc<Published>),
 }
 
 /// Waits until nobody else exchanges this grant, neither here nor in another process.
@@ -343,7 +343,7 @@ async fn is_replaced(shared: &Shared, entry: &Entry, refresh_token: Option<&Secr
 }
 
 /// Takes what the store holds, if somebody else put a good token there meanwhile.
-fn adopt(shared: &Shared, entry: &Entry, record: Option<&Record>, reason: Reason) -> Option<Published> {
+fn adopt(shared: &Shared, entry: &Entry, record: Option<&Record>, reason: Reason) -> Option<Arc<Published>> {
     let record = record?;
     let token = record.token(&entry.scope)?;
     if !entry.look(|state| state.slot.is_news(token, reason)) {
@@ -351,7 +351,7 @@ fn adopt(shared: &Shared, entry: &Entry, record: Option<&Record>, reason: Reason
     }
     // One that cannot be put on requests is as if it were not there.
     let published = shared.publish(&entry.key, &entry.scope, token.clone(), record.generation()).ok()?;
-    Some(published).filter(|published| published.is_usable(shared.clock.now()))
+    published.is_usable(shared.clock.now()).then(|| Arc::new(published))
 }
 
 /// Stores what the source gave, then prepares it for those who wait; `None` when the grant was replaced meanwhile.
@@ -361,7 +361,7 @@ async fn keep(
     basis: Basis,
     token: Token,
     change: Change,
-) -> Result<Option<Published>, Error> {
+) -> Result<Option<Arc<Published>>, Error> {
     // The new refresh token, if there is one, is stored even when the access token is of no use: the old one is spent.
     let usable = check(shared, entry, &token);
     if let Err(error) = &usable {
@@ -388,7 +388,7 @@ async fn keep(
     let mut published = shared.publish(&entry.key, &entry.scope, token, generation)?;
     let now = shared.clock.now();
     entry.look(|state| dampen(&mut published, state.slot.last().map(|(last, _)| &**last), now));
-    Ok(Some(published))
+    Ok(Some(Arc::new(published)))
 }
 
 /// Whether a token from the source can be used at all.
