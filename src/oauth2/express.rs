@@ -36,7 +36,7 @@ pub(super) enum Usual<'a> {
 /// small ones, so that the future with them in it is moved as cheaply as the one below.
 #[derive(Clone, Copy)]
 pub(super) struct Noted {
-    /// Of the identity, or of the manager of the key.
+    /// Of the identity; of the manager, if a clue leads to the identity, or if the token was given with the request.
     address: Address,
     /// Of the key, if `has_clue`: an `Option` would take twice the room.
     clue: u32,

@@ -83,9 +83,9 @@ impl NearName {
 pub(super) struct Nanoseconds(u64);
 
 impl Nanoseconds {
-    #[inline]
     /// When a token has to be looked at, and when it is no longer sent. One that is renewed by hand is looked at when it
     /// is no longer sent.
+    #[inline]
     fn of(times: Times) -> (Self, Self) {
         let or_never = |moment: Option<SystemTime>| moment.map_or(Self(u64::MAX), Self::from);
         let hard = or_never(times.hard);
