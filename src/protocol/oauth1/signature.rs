@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use tower::BoxError;
 
 use crate::protocol::oauth1::body_hash::BodyDigest;
@@ -11,7 +13,6 @@ use crate::protocol::oauth1::encode::Escape;
 use crate::protocol::oauth1::encode::escape;
 use crate::secret::Secret;
 
-mod base64;
 mod hmac;
 mod plaintext;
 #[cfg(any(feature = "rsa", feature = "aws-lc-rs"))]
@@ -216,6 +217,14 @@ impl fmt::Debug for SigningKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("SigningKey([redacted])")
     }
+}
+
+/// Appends `bytes` in base64.
+pub(crate) fn append_base64(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), BoxError> {
+    let start = out.len();
+    out.resize(start + bytes.len().div_ceil(3) * 4, 0);
+    STANDARD.encode_slice(bytes, out.get_mut(start..).unwrap_or_default())?;
+    Ok(())
 }
 
 #[cfg(test)]

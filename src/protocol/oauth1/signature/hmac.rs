@@ -11,7 +11,7 @@ use crate::protocol::oauth1::body_hash::BodyDigest;
 use crate::protocol::oauth1::signature::SharedSecrets;
 use crate::protocol::oauth1::signature::SignatureMethod;
 use crate::protocol::oauth1::signature::SigningKey;
-use crate::protocol::oauth1::signature::base64::append_base64;
+use crate::protocol::oauth1::signature::append_base64;
 
 /// `HMAC-SHA1`, the method of RFC 5849 §3.4.2 that every provider knows, and the default. What is known against SHA-1
 /// does not reach HMAC.
@@ -73,8 +73,7 @@ where
         Ok(prepared) => SigningKey::new(move |message, signature| {
             let mut mac = prepared.clone();
             mac.update(message.base_string());
-            append_base64(&mac.finalize().into_bytes(), signature);
-            Ok(())
+            append_base64(&mac.finalize().into_bytes(), signature)
         }),
         // HMAC takes keys of any length; the trait allows for others.
         Err(error) => SigningKey::new(move |_, _| Err(error.into())),
