@@ -85,7 +85,7 @@ impl SharedClock {
     #[inline]
     pub(crate) fn lately(&self) -> SystemTime {
         match self {
-            Self::System => of_this_tick(),
+            Self::System => read_in(coarsetime::Instant::now_without_cache_update()),
             Self::Other(clock) => clock.now(),
         }
     }
@@ -105,14 +105,13 @@ impl SharedClock {
     }
 }
 
-/// The wall clock as it was read first in this tick of the operating system. A clock that shows only ticks is read much faster,
-/// and says whether they are the same.
+/// The wall clock as this thread read it first in this tick of the operating system. A clock that shows only ticks is read much
+/// faster, and says whether they are the same.
 #[cfg(feature = "oauth2")]
-fn of_this_tick() -> SystemTime {
+fn read_in(tick: coarsetime::Instant) -> SystemTime {
     thread_local! {
         static READ: Cell<Option<(coarsetime::Instant, SystemTime)>> = const { Cell::new(None) };
     }
-    let tick = coarsetime::Instant::now_without_cache_update();
     let read = READ.try_with(|read| match read.get() {
         Some((then, moment)) if then == tick => moment,
         _ => {
@@ -136,12 +135,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_read_lately_is_read_anew_in_a_later_tick() {
-        let clock = SharedClock::System;
+    fn the_clock_is_read_once_in_a_tick_and_anew_in_another() {
+        let [tick, next] = [1, 2].map(coarsetime::Instant::from_ticks);
         let before = SystemTime::now();
-        let first = clock.lately();
-        assert!(first >= before - Duration::from_secs(1));
-        std::thread::sleep(Duration::from_millis(100));
-        assert!(clock.lately() > first);
+        let first = read_in(tick);
+        let between = SystemTime::now();
+        assert!(before <= first && first <= between);
+        assert_eq!(read_in(tick), first);
+        assert!(read_in(next) >= between);
     }
 }

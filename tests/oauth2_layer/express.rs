@@ -37,23 +37,33 @@ async fn a_service_that_is_used_again_and_again_notices_a_refusal() {
     assert_eq!(sent.tokens(), ["Bearer token-1", "Bearer token-1", "Bearer token-1", "Bearer token-2"]);
 }
 
+/// The tokens that one service sends, when all that can become of a token happens to it elsewhere, one after the other.
+async fn sent_between_changes(
+    layer: OAuth2Layer,
+    key: TokenKey,
+    request: impl Fn() -> Request<Body>,
+) -> Vec<String> {
+    let (inner, sent) = scripted(|_| status(200));
+    let mut service = tower::Layer::layer(&layer, inner);
+    let manager = layer.manager().clone();
+    send(&mut service, request()).await.unwrap();
+    manager.put(&key, Token::new("login")).await.unwrap();
+    send(&mut service, request()).await.unwrap();
+    manager.invalidate(&key, &Token::new("login"));
+    send(&mut service, request()).await.unwrap();
+    manager.refresh(&key).await.unwrap();
+    send(&mut service, request()).await.unwrap();
+    manager.forget(&key).await.unwrap();
+    send(&mut service, request()).await.unwrap();
+    sent.tokens()
+}
+
 #[tokio::test]
 async fn a_service_notices_what_became_of_the_token_elsewhere() {
     let (layer, _) = warm_layer().await;
-    let (inner, sent) = scripted(|_| status(200));
-    let mut service = tower::Layer::layer(&layer, inner);
-    let (manager, key) = (layer.manager().clone(), TokenKey::default());
-    send(&mut service, get("https://api.test/")).await.unwrap();
-    manager.put(&key, Token::new("login")).await.unwrap();
-    send(&mut service, get("https://api.test/")).await.unwrap();
-    manager.invalidate(&key, &Token::new("login"));
-    send(&mut service, get("https://api.test/")).await.unwrap();
-    manager.refresh(&key).await.unwrap();
-    send(&mut service, get("https://api.test/")).await.unwrap();
-    manager.forget(&key).await.unwrap();
-    send(&mut service, get("https://api.test/")).await.unwrap();
+    let sent = sent_between_changes(layer, TokenKey::default(), || get("https://api.test/")).await;
     let expected = ["Bearer token-1", "Bearer login", "Bearer token-2", "Bearer token-3", "Bearer token-4"];
-    assert_eq!(sent.tokens(), expected);
+    assert_eq!(sent, expected);
 }
 
 /// A clock that a test sets, in seconds since 1970.
@@ -181,20 +191,8 @@ async fn a_refusal_is_told_of_the_key_and_the_scope_that_the_request_had() {
 
 #[tokio::test]
 async fn a_service_notices_what_became_of_the_token_of_a_key_elsewhere() {
-    let layer = keyed_layer();
-    let (inner, sent) = scripted(|_| status(200));
-    let mut service = tower::Layer::layer(&layer, inner);
-    let (manager, key) = (layer.manager().clone(), TokenKey::new("a"));
-    send(&mut service, get_for("a")).await.unwrap();
-    manager.put(&key, Token::new("login")).await.unwrap();
-    send(&mut service, get_for("a")).await.unwrap();
-    manager.invalidate(&key, &Token::new("login"));
-    send(&mut service, get_for("a")).await.unwrap();
-    manager.refresh(&key).await.unwrap();
-    send(&mut service, get_for("a")).await.unwrap();
-    manager.forget(&key).await.unwrap();
-    send(&mut service, get_for("a")).await.unwrap();
-    assert_eq!(sent.tokens(), ["Bearer a-1", "Bearer login", "Bearer a-2", "Bearer a-3", "Bearer a-4"]);
+    let sent = sent_between_changes(keyed_layer(), TokenKey::new("a"), || get_for("a")).await;
+    assert_eq!(sent, ["Bearer a-1", "Bearer login", "Bearer a-2", "Bearer a-3", "Bearer a-4"]);
 }
 
 #[tokio::test]
