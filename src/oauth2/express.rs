@@ -128,7 +128,7 @@ impl Noted {
     #[inline(never)]
     pub(super) fn understand<R>(&self, mut response: Response<R>) -> Poll<Result<Response<R>, BoxError>> {
         let (manager, own) = self.address.find().unzip();
-        // One that has left memory meanwhile has no token that could be refused.
+        // One that has left memory meanwhile, or has another token, has none that could be refused.
         let known = || manager.as_ref().filter(|_| self.has_clue)?.known(self.clue, self.serial);
         let identity = own.flatten().or_else(known);
         let token = (manager.as_ref(), identity.as_ref(), self.serial);

@@ -87,17 +87,15 @@ impl Keyed {
         self.entries.glance(hash(key, scope), |published| published.is_of(key, scope), take)
     }
 
-    /// The entry whose key and scope have a hash with this upper half. If there are several, it is the one that gave out the token
-    /// with this serial number.
+    /// The entry whose last token has this serial number, among those whose key and scope have a hash with this upper half.
     pub(super) fn find(&self, upper: u32, serial: u32) -> Option<Arc<Entry>> {
-        let mut found: Option<(bool, Arc<Entry>)> = None;
+        let mut found = None;
         self.entries.visit_alike(upper, |entry| {
-            let gave = entry.look(|state| state.slot.last().is_some_and(|(last, _)| last.serial == serial));
-            if gave || found.is_none() {
-                found = Some((gave, Arc::clone(entry)));
+            if entry.look(|state| state.slot.last().is_some_and(|(last, _)| last.serial == serial)) {
+                found = Some(Arc::clone(entry));
             }
         });
-        found.map(|(_, entry)| entry)
+        found
     }
 
     /// The number of entries.
@@ -290,10 +288,12 @@ mod tests {
         // As if their hashes were the same.
         log_in(&entries[1], 8);
         keyed.entries.insert(hash, Arc::clone(&entries[1]));
-        for (serial, expected) in [(7, 0), (8, 1), (6, 0)] {
+        for (serial, expected) in [(7, 0), (8, 1)] {
             let found = keyed.find(upper, serial).unwrap();
             assert!(Arc::ptr_eq(&found, &entries[expected]), "{serial}");
         }
+        // Nobody is taken for somebody else whose token was replaced.
+        assert!(keyed.find(upper, 6).is_none());
         assert!(keyed.find(upper.wrapping_add(1), 7).is_none());
     }
 

@@ -309,8 +309,8 @@ impl TokenManager {
         (entry::hash(key, scope) >> 32) as u32
     }
 
-    /// The identity with this clue that gave out the token with this serial number, if it is in memory; if it has another token
-    /// by now, it is the same for all that.
+    /// The identity with this clue whose last token has this serial number; none if it has left memory, or has another token by
+    /// now.
     pub(crate) fn known(&self, clue: u32, serial: u32) -> Option<Identity> {
         self.0.keyed.find(clue, serial).map(Identity)
     }
