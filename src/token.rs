@@ -81,6 +81,7 @@ mod record;
 mod revocation;
 mod sealed;
 mod settings;
+mod showcase;
 mod slot;
 mod source;
 mod store;
@@ -112,6 +113,7 @@ pub(crate) use header_copies::Rush;
 pub(crate) use kept::Kept;
 pub(crate) use manager::Identity;
 pub(crate) use published::Published;
+pub(crate) use showcase::Spot;
 
 /// An access token and what the server said of it (RFC 6749 §5.1).
 ///

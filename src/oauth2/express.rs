@@ -21,6 +21,7 @@ use crate::token::Address;
 use crate::token::Identity;
 use crate::token::Kept;
 use crate::token::Rush;
+use crate::token::Spot;
 use crate::token::TokenKey;
 use crate::token::TokenManager;
 
@@ -28,8 +29,8 @@ use crate::token::TokenManager;
 pub(super) enum Usual<'a> {
     /// That of the layer's only identity.
     Own(&'a Identity),
-    /// That of the key that it carries.
-    Key(&'a TokenKey),
+    /// That of the key that it carries, and where it is.
+    Key(&'a TokenKey, Option<Spot<'a>>),
 }
 
 /// An express request that is under way: plain numbers, so that there is nothing to be counted, and nothing to be let go; and
@@ -68,7 +69,8 @@ impl Shared {
             Who::One(identity) if extensions.is_empty() => Usual::Own(identity),
             // It wishes for nothing when the key is all that it has.
             Who::PerRequest if extensions.len() == 1 && self.scope.is_empty() => {
-                Usual::Key(extensions.get::<TokenKey>()?)
+                let key = extensions.get::<TokenKey>()?;
+                Usual::Key(key, self.manager.turn_to(key, &self.scope))
             }
             _ => return None,
         };
@@ -88,10 +90,8 @@ impl Shared {
                 let (value, address) = &kept.what;
                 (*address, None, kept.serial, value.clone())
             }
-            Usual::Key(key) => {
-                let (value, serial) = self.manager.current_of(key, &self.scope, |published| {
-                    (published.header(Rush::Unlikely), published.serial)
-                })?;
+            Usual::Key(key, spot) => {
+                let (value, serial) = self.manager.current_of(key, &self.scope, spot)?;
                 (self.manager.own_address(), Some(TokenManager::clue(key, &self.scope)), serial, value)
             }
         };

@@ -1,11 +1,8 @@
 //! A hash table whose readers take no lock and count nothing.
 //!
-//! With many keys, what a reader waits for is memory: one cache line after the other, each of which says where the next
-//! one is. So a bucket has its places within itself, in two lines that are fetched together, and a reader goes from there
-//! to what it looks for: to a thing, or straight to what the thing shows. Writers, who are rare, take turns behind a lock
-//! of their own; that is the caller's to hold.
+//! A bucket has its places within itself, in two cache lines that are fetched together, and a reader goes from there to
+//! what it looks for. Writers, who are rare, take turns behind a lock of their own; that is the caller's to hold.
 
-use std::ptr;
 use std::sync::Arc;
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicU64;
@@ -15,77 +12,43 @@ use arc_swap::ArcSwapOption;
 use arc_swap::Guard;
 
 /// Things in one bucket, when the table is as full as it was made for and hashes are spread evenly.
-const FILL: usize = 3;
+const FILL: usize = 4;
 /// Places in a bucket; whoever finds none goes into a list behind it.
-const PLACES: usize = 5;
+const PLACES: usize = 7;
 /// The least number of buckets that come into being together, when the first of them is needed.
 const SEGMENT: usize = 64;
 /// The greatest number of such segments: the list of them is to stay in the processor's first cache.
 const SEGMENTS: usize = 64;
 
-pub(super) struct Buckets<T, S> {
-    segments: Box<[OnceLock<Segment<T, S>>]>,
+pub(super) struct Buckets<T> {
+    segments: Box<[OnceLock<Segment<T>>]>,
     /// The number of buckets in each, a power of two.
     segment: usize,
     /// The number of buckets, a power of two, less one.
     mask: usize,
 }
 
-type Segment<T, S> = Box<[Bucket<T, S>]>;
+type Segment<T> = Box<[Bucket<T>]>;
 
 #[repr(C, align(128))]
-struct Bucket<T, S> {
-    near: [Place<T, S>; PLACES],
+struct Bucket<T> {
+    near: [Place<T>; PLACES],
     far: ArcSwapOption<Vec<(u64, Arc<T>)>>,
 }
 
-struct Place<T, S> {
+struct Place<T> {
     /// Of what is here, or of what was here last.
     hash: AtomicU64,
     thing: ArcSwapOption<T>,
-    /// What it shows. It may be missing.
-    shown: ArcSwapOption<S>,
 }
 
-impl<T, S> Buckets<T, S> {
+impl<T> Buckets<T> {
     /// One that is good for so many things. It takes more.
     pub(super) fn new(things: usize) -> Self {
         let buckets = things.div_ceil(FILL).next_power_of_two().max(SEGMENT);
         let segment = (buckets / SEGMENTS).max(SEGMENT);
         let segments = (0..buckets / segment).map(|_| OnceLock::new()).collect();
         Self { segments, segment, mask: buckets - 1 }
-    }
-
-    /// What `take` takes of what is shown by the thing that has this hash, if `is` says that it is what is meant. Somebody who
-    /// finds nothing has to look up the thing.
-    #[inline]
-    pub(super) fn glance<R>(
-        &self,
-        hash: u64,
-        is: impl Fn(&S) -> bool,
-        take: impl FnOnce(&S) -> R,
-    ) -> Option<R> {
-        let (segment, bucket) = self.place_of(hash);
-        let bucket = self.segments.get(segment)?.get()?.get(bucket)?;
-        for place in &bucket.near {
-            if place.hash.load(Ordering::Relaxed) == hash {
-                let shown = place.shown.load();
-                if let Some(shown) = shown.as_deref().filter(|shown| is(shown)) {
-                    return Some(take(shown));
-                }
-            }
-        }
-        None
-    }
-
-    /// Shows this from now on, at the place of a thing that is in the table. Whoever calls it sees to it that the thing is not
-    /// taken out meanwhile, and shows nothing else.
-    pub(super) fn show(&self, hash: u64, thing: &T, shown: Option<Arc<S>>) {
-        let (segment, bucket) = self.place_of(hash);
-        let segment = self.segments.get(segment).and_then(OnceLock::get);
-        if let Some(bucket) = segment.and_then(|segment| segment.get(bucket)) {
-            bucket.show(thing, shown);
-        }
     }
 
     /// What `take` takes of the thing that has this hash and `is` meant. One that is put here at the same time may be
@@ -172,17 +135,13 @@ impl<T, S> Buckets<T, S> {
     }
 }
 
-impl<T, S> Bucket<T, S> {
-    fn segment(buckets: usize) -> Segment<T, S> {
+impl<T> Bucket<T> {
+    fn segment(buckets: usize) -> Segment<T> {
         (0..buckets).map(|_| Self::new()).collect()
     }
 
     fn new() -> Self {
-        let place = |_| Place {
-            hash: AtomicU64::new(0),
-            thing: ArcSwapOption::empty(),
-            shown: ArcSwapOption::empty(),
-        };
+        let place = |_| Place { hash: AtomicU64::new(0), thing: ArcSwapOption::empty() };
         Self { near: std::array::from_fn(place), far: ArcSwapOption::empty() }
     }
 
@@ -210,27 +169,17 @@ impl<T, S> Bucket<T, S> {
         }
     }
 
-    fn show(&self, thing: &T, shown: Option<Arc<S>>) {
-        let is_it = |other: &Arc<T>| ptr::eq(Arc::as_ptr(other), thing);
-        if let Some(place) = self.near.iter().find(|place| place.thing.load().as_ref().is_some_and(is_it)) {
-            place.shown.store(shown);
-        }
-    }
-
     fn remove(&self, thing: &Arc<T>) {
         let is_it = |other: &Arc<T>| Arc::ptr_eq(other, thing);
         let place = self.near.iter().find(|place| place.thing.load().as_ref().is_some_and(is_it));
         let mut far = self.far.load().as_deref().cloned().unwrap_or_default();
         let had = far.len();
         match place {
-            Some(place) => {
-                place.shown.store(None);
-                match far.pop() {
-                    // Somebody from behind comes forward, and is in both places for a moment rather than in none.
-                    Some((hash, last)) => place.put(hash, last),
-                    None => place.thing.store(None),
-                }
-            }
+            Some(place) => match far.pop() {
+                // Somebody from behind comes forward, and is in both places for a moment rather than in none.
+                Some((hash, last)) => place.put(hash, last),
+                None => place.thing.store(None),
+            },
             None => far.retain(|(_, other)| !is_it(other)),
         }
         if far.len() != had {
@@ -250,7 +199,7 @@ impl<T, S> Bucket<T, S> {
     }
 }
 
-impl<T, S> Place<T, S> {
+impl<T> Place<T> {
     fn put(&self, hash: u64, thing: Arc<T>) {
         self.thing.store(Some(thing));
         self.hash.store(hash, Ordering::Release);
@@ -264,11 +213,11 @@ mod tests {
 
     use super::*;
 
-    fn found(buckets: &Buckets<u64, u64>, hash: u64, number: u64) -> bool {
+    fn found(buckets: &Buckets<u64>, hash: u64, number: u64) -> bool {
         buckets.look_up(hash, |thing| *thing == number, |thing| **thing) == Some(number)
     }
 
-    fn visited(buckets: &Buckets<u64, u64>, hash: u64, enough: usize) -> Vec<u64> {
+    fn visited(buckets: &Buckets<u64>, hash: u64, enough: usize) -> Vec<u64> {
         let seen = RefCell::new(Vec::new());
         buckets.visit_from(
             hash,
@@ -280,50 +229,29 @@ mod tests {
 
     #[test]
     fn a_bucket_is_two_cache_lines() {
-        assert_eq!((size_of::<Bucket<u64, u64>>(), align_of::<Bucket<u64, u64>>()), (128, 128));
+        assert_eq!((size_of::<Bucket<u64>>(), align_of::<Bucket<u64>>()), (128, 128));
     }
 
     #[test]
     fn whatever_comes_and_goes_the_table_has_what_a_map_has() {
         // Few hashes, so that buckets overflow, and things with the same hash are told apart.
-        let buckets = Buckets::<u64, u64>::new(8);
+        let buckets = Buckets::<u64>::new(8);
         let mut map: BTreeMap<u64, Arc<u64>> = BTreeMap::new();
         let hash = |number: u64| (number % 5) << 32 | (number % 3);
-        // What they show, at most: those that do not fit into their bucket may show nothing.
-        let shown = |number: u64| {
-            let is_its = |shown: &u64| shown / 1_000 == number;
-            buckets.glance(hash(number), is_its, |shown| *shown)
-        };
-        let mut shows = BTreeMap::new();
         let mut dice = 0x9e37_79b9_7f4a_7c15_u64;
-        let mut sightings = 0;
         for _ in 0..5_000 {
             dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let number = (dice >> 33) % 200;
             match map.remove(&number) {
-                // Now and then it stays, and shows something else, or nothing.
-                Some(thing) if dice % 3 == 0 => {
-                    let next = (dice % 2 == 0).then_some(number * 1_000 + dice % 1_000);
-                    buckets.show(hash(number), &thing, next.map(Arc::new));
-                    shows.insert(number, next);
-                    map.insert(number, thing);
-                }
-                Some(thing) => {
-                    buckets.remove(hash(number), &thing);
-                    shows.remove(&number);
-                }
+                Some(thing) => buckets.remove(hash(number), &thing),
                 None => {
                     let thing = Arc::new(number);
                     buckets.insert(hash(number), Arc::clone(&thing));
                     map.insert(number, thing);
                 }
             }
-            let seen = shown(number);
-            assert!(seen.is_none() || seen == shows.get(&number).copied().flatten(), "{number}");
-            sightings += usize::from(seen.is_some());
             assert_eq!(found(&buckets, hash(number), number), map.contains_key(&number));
         }
-        assert!(sightings > 100, "{sightings}");
         for number in 0..200 {
             assert_eq!(found(&buckets, hash(number), number), map.contains_key(&number), "{number}");
         }
@@ -338,7 +266,7 @@ mod tests {
 
     #[test]
     fn a_thing_that_comes_forward_while_it_is_looked_for_is_found() {
-        let buckets = Buckets::<u64, u64>::new(8);
+        let buckets = Buckets::<u64>::new(8);
         let things: Vec<_> = (0..=PLACES as u64).map(Arc::new).collect();
         for thing in &things {
             buckets.insert(1, Arc::clone(thing));
@@ -371,7 +299,7 @@ mod tests {
 
     #[test]
     fn nothing_is_made_before_it_is_needed() {
-        let buckets: Buckets<u64, u64> = Buckets::new(1_000_000);
+        let buckets: Buckets<u64> = Buckets::new(1_000_000);
         assert!(!found(&buckets, 1 << 32, 1));
         buckets.insert(1 << 32, Arc::new(1));
         assert_eq!(buckets.segments.iter().filter(|segment| segment.get().is_some()).count(), 1);

@@ -22,11 +22,10 @@ use crate::token::Published;
 use crate::token::Record;
 use crate::token::TokenKey;
 use crate::token::address::Listing;
-use crate::token::buckets::Buckets;
 use crate::token::flight::Flight;
 use crate::token::ledger::Ledger;
 use crate::token::persist::Draft;
-use crate::token::published::touch;
+use crate::token::showcase::Showcase;
 use crate::token::slot::Slot;
 
 /// "Never", as a moment.
@@ -50,11 +49,8 @@ pub(crate) struct Entry {
     pub(super) listing: Listing,
     pub(super) grant: Arc<Grant>,
     state: Mutex<State>,
-    table: Weak<Table>,
+    showcase: Arc<Showcase>,
 }
-
-/// The entries of all keys, and the tokens that they give out.
-pub(super) type Table = Buckets<Entry, Published>;
 
 /// The state of an entry, behind its lock.
 #[derive(Default)]
@@ -62,6 +58,8 @@ pub(super) struct State {
     pub(super) slot: Slot,
     /// The last flight; it is under way while the slot says so.
     pub(super) flight: Option<Arc<Flight>>,
+    /// It is found by nobody any more; whoever still has it may use it up.
+    has_left: bool,
 }
 
 /// All that belongs to one key: what makes exchanges of one grant take turns.
@@ -92,9 +90,9 @@ pub(crate) enum Found {
 }
 
 impl Entry {
-    pub(super) fn new(key: TokenKey, scope: AccessScope, grant: Arc<Grant>, table: Weak<Table>) -> Self {
+    pub(super) fn new(key: TokenKey, scope: AccessScope, grant: Arc<Grant>, showcase: Arc<Showcase>) -> Self {
         Self {
-            table,
+            showcase,
             key,
             scope,
             grant,
@@ -152,20 +150,39 @@ impl Entry {
         let mut state = self.lock();
         let result = change(&mut state);
         let servable = state.slot.servable();
-        let is_shown = match (&*self.served.load(), servable) {
-            (Some(shown), Some(servable)) => Arc::ptr_eq(shown, servable),
+        let served = self.served.load();
+        let is_served = match (&*served, servable) {
+            (Some(served), Some(servable)) => Arc::ptr_eq(served, servable),
             (None, None) => true,
             _ => false,
         };
-        if !is_shown {
+        if !is_served {
             self.served.store(servable.cloned());
-            if let Some(table) = self.table.upgrade() {
-                table.show(self.hash(), self, servable.cloned());
+            self.hide(served.as_deref());
+            if let Some(servable) = servable.filter(|_| !state.has_left) {
+                self.showcase.show(&self.key, &self.scope, servable);
             }
             self.version.fetch_add(1, Ordering::Release);
         }
         self.look_at.store(state.slot.next_look().map_or(NEVER, millis), Ordering::Relaxed);
         result
+    }
+
+    /// Leaves the map, and shows nothing from now on: another one may come for the same key.
+    pub(super) fn leave(&self, leave: impl FnOnce()) {
+        let mut state = self.lock();
+        state.has_left = true;
+        self.hide(self.served.load().as_deref());
+        leave();
+    }
+
+    /// Shows a token no longer, and keeps in mind when it was last given out.
+    fn hide(&self, served: Option<&Published>) {
+        if let Some(served) = served {
+            self.showcase.hide(&self.key, &self.scope, served.serial);
+            let used = self.showcase.used(&self.key, &self.scope, served.serial);
+            self.used.fetch_max(used, Ordering::Relaxed);
+        }
     }
 
     /// Looks at the state.
@@ -198,19 +215,19 @@ impl Entry {
         self.key == *key && self.scope == *scope
     }
 
-    pub(super) fn hash(&self) -> u64 {
-        hash(&self.key, &self.scope)
-    }
-
-    /// Says that it is in use.
+    /// Says that it is in use. It is written once a second at most, so that readers on many cores do not fight for the line.
     pub(super) fn touch(&self, now: SystemTime) {
-        touch(&self.used, now);
+        let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+        if self.used.load(Ordering::Relaxed) != second {
+            self.used.store(second, Ordering::Relaxed);
+        }
     }
 
     /// The second in which it was used last, by somebody who looked for it or for the token that it gives out.
     fn used(&self) -> u64 {
-        let given = self.served.load().as_deref().map_or(0, Published::used);
-        self.used.load(Ordering::Relaxed).max(given)
+        let shown = |served: &Published| self.showcase.used(&self.key, &self.scope, served.serial);
+        let taken = self.served.load().as_deref().map_or(0, shown);
+        self.used.load(Ordering::Relaxed).max(taken)
     }
 }
 

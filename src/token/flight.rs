@@ -350,7 +350,7 @@ fn adopt(shared: &Shared, entry: &Entry, record: Option<&Record>, reason: Reason
         return None;
     }
     // One that cannot be put on requests is as if it were not there.
-    let published = shared.publish(&entry.key, &entry.scope, token.clone(), record.generation()).ok()?;
+    let published = shared.publish(token.clone(), record.generation()).ok()?;
     published.is_usable(shared.clock.now()).then(|| Arc::new(published))
 }
 
@@ -373,7 +373,7 @@ async fn keep(
     let draft = Draft::new(basis, entry.scope.clone(), token.clone(), change);
     #[cfg(test)]
     if shared.settings.flaw == Some(explorer::Flaw::PublishBeforePersist) {
-        let early = shared.publish(&entry.key, &entry.scope, token.clone(), draft.generation())?;
+        let early = shared.publish(token.clone(), draft.generation())?;
         let flight = entry.change(|state| {
             state.slot.succeed(Arc::new(early));
             state.flight.take()
@@ -385,7 +385,7 @@ async fn keep(
     let Persisted::Kept { generation } = persisted else {
         return Ok(None);
     };
-    let mut published = shared.publish(&entry.key, &entry.scope, token, generation)?;
+    let mut published = shared.publish(token, generation)?;
     let now = shared.clock.now();
     entry.look(|state| dampen(&mut published, state.slot.last().map(|(last, _)| &**last), now));
     Ok(Some(Arc::new(published)))

@@ -65,6 +65,11 @@ impl HeaderCopies {
         self.get_away_from_home(rush, lane, home)
     }
 
+    /// The value, counted where everybody counts who takes it so.
+    pub(super) fn shared(&self) -> HeaderValue {
+        self.value.clone()
+    }
+
     #[inline(never)]
     fn get_away_from_home(&self, rush: Rush, lane: u32, home: u32) -> HeaderValue {
         if home == NOBODY {

@@ -23,13 +23,12 @@ pub(crate) struct Kept<T> {
 impl<T> Kept<T> {
     /// What was taken of the token that an entry gave out. The version is that of the entry before that.
     pub(super) fn new(version: u64, published: &Published, what: T) -> Self {
-        let times = published.times();
         Self {
             what,
             serial: published.serial,
             version,
             lane: lane(),
-            until: times.soft.into_iter().chain(times.hard).min(),
+            until: published.look_at(),
             obtained_at: published.token.obtained_at(),
         }
     }

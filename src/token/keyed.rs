@@ -12,13 +12,13 @@ use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 
 use crate::token::AccessScope;
-use crate::token::Published;
 use crate::token::TokenKey;
 use crate::token::buckets::Buckets;
 use crate::token::entry::Entry;
 use crate::token::entry::Grant;
-use crate::token::entry::Table;
 use crate::token::entry::hash;
+use crate::token::showcase::Showcase;
+use crate::token::showcase::Spot;
 
 /// Grants that nobody has any more are looked for when there are so many more than entries.
 const SPARE_GRANTS: usize = 4;
@@ -27,7 +27,8 @@ const COMPARED: usize = 32;
 
 /// The map.
 pub(super) struct Keyed {
-    entries: Arc<Table>,
+    entries: Buckets<Entry>,
+    showcase: Arc<Showcase>,
     bound: usize,
     length: AtomicUsize,
     /// The lock of writers, and the grants, which only they need.
@@ -38,7 +39,8 @@ impl Keyed {
     pub(super) fn new(bound: usize) -> Self {
         let bound = bound.max(1);
         Self {
-            entries: Arc::new(Buckets::new(bound)),
+            entries: Buckets::new(bound),
+            showcase: Arc::new(Showcase::new(bound)),
             bound,
             length: AtomicUsize::new(0),
             grants: Mutex::default(),
@@ -76,15 +78,10 @@ impl Keyed {
         self.entries.look_up(hash(key, scope), |entry| entry.is(key, scope), take)
     }
 
-    /// What `take` takes of the token that is given out for a key and a scope; none if it has to be found by way of its entry.
+    /// Where the token is that is given out for a key and a scope; none if it has to be found by way of its entry.
     #[inline]
-    pub(super) fn glance<T>(
-        &self,
-        key: &TokenKey,
-        scope: &AccessScope,
-        take: impl FnOnce(&Published) -> T,
-    ) -> Option<T> {
-        self.entries.glance(hash(key, scope), |published| published.is_of(key, scope), take)
+    pub(super) fn turn_to(&self, key: &TokenKey, scope: &AccessScope) -> Option<Spot<'_>> {
+        self.showcase.turn_to(key, scope)
     }
 
     /// The entry whose last token has this serial number, among those whose key and scope have a hash with this upper half.
@@ -130,12 +127,8 @@ impl Keyed {
             grants.insert(key.clone(), Arc::downgrade(&grant));
             grant
         });
-        let entry = Arc::new(Entry::new(
-            key.clone(),
-            scope.clone(),
-            Arc::clone(&grant),
-            Arc::downgrade(&self.entries),
-        ));
+        let entry =
+            Arc::new(Entry::new(key.clone(), scope.clone(), Arc::clone(&grant), Arc::clone(&self.showcase)));
         grant.enlist(&entry);
         self.entries.insert(hash, Arc::clone(&entry));
         self.length.fetch_add(1, Ordering::Relaxed);
@@ -161,8 +154,7 @@ impl Keyed {
         self.entries.visit_from(hash, compare, || compared.get() >= COMPARED);
         let Some((_, hash, entry)) = best else { return };
         let Some(entry) = entry.upgrade() else { return };
-        // Under its lock, because whatever it shows goes with it, and nothing comes after that.
-        entry.look(|_| self.entries.remove(hash, &entry));
+        entry.leave(|| self.entries.remove(hash, &entry));
         self.length.fetch_sub(1, Ordering::Relaxed);
         let key = entry.key.clone();
         drop(entry);
@@ -179,6 +171,7 @@ impl Keyed {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::token::Published;
     use crate::token::Token;
     use crate::token::settings::Times;
     use std::time::UNIX_EPOCH;
@@ -217,15 +210,19 @@ mod tests {
 
     /// Gives an entry a token.
     fn log_in(entry: &Entry, serial: u32) {
-        let whose = (entry.key.clone(), entry.scope.clone());
         let times = Times { soft: None, hard: None, end: None };
-        let published = Published::new(whose, Token::new("token"), serial, 1, times).unwrap();
+        let published = Published::new(Token::new("token"), serial, 1, times).unwrap();
         entry.change(|state| state.slot.login(Arc::new(published)));
     }
 
     /// The serial number of the token that is seen without a look at the entry.
     fn seen(keyed: &Keyed, number: usize) -> Option<u32> {
-        keyed.glance(&key(number), &AccessScope::new(), |published| published.serial)
+        seen_at(keyed, number, second(1))
+    }
+
+    fn seen_at(keyed: &Keyed, number: usize, now: SystemTime) -> Option<u32> {
+        let (key, scope) = (key(number), AccessScope::new());
+        Some(keyed.turn_to(&key, &scope)?.take(&key, &scope, now)?.serial)
     }
 
     #[test]
@@ -238,7 +235,6 @@ mod tests {
         assert_eq!(seen(&keyed, 1), Some(7));
         log_in(&entry, 8);
         assert_eq!(seen(&keyed, 1), Some(8));
-        assert_eq!(keyed.glance(&key(1), &scope.scope("read"), |published| published.serial), None);
         entry.change(|state| state.slot.reject(8));
         assert_eq!(seen(&keyed, 1), None);
         log_in(&entry, 9);
@@ -249,19 +245,21 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_without_a_place_shows_nothing() {
+    fn an_entry_that_has_left_shows_nothing_in_place_of_its_successor() {
         let keyed = Keyed::new(1);
         let scope = AccessScope::new();
-        let weak = Arc::downgrade(&keyed.entry(&key(1), &scope, || second(1)));
-        keyed.entry(&key(2), &scope, || second(2));
-        assert!(weak.upgrade().is_none());
-        let again = keyed.entry(&key(1), &scope, || second(3));
-        log_in(&again, 7);
-        let grants = keyed.grants();
-        keyed.entries.remove(again.hash(), &again);
-        drop(grants);
-        log_in(&again, 8);
+        let first = keyed.entry(&key(1), &scope, || second(1));
+        log_in(&first, 7);
+        // As if somebody had found it just before it was evicted.
+        first.leave(|| keyed.entries.remove(hash(&key(1), &scope), &first));
         assert_eq!(seen(&keyed, 1), None);
+        log_in(&first, 8);
+        assert_eq!(seen(&keyed, 1), None);
+        let next = keyed.entry(&key(1), &scope, || second(3));
+        assert!(!Arc::ptr_eq(&first, &next));
+        log_in(&next, 9);
+        first.change(|state| state.slot.reject(8));
+        assert_eq!(seen(&keyed, 1), Some(9));
     }
 
     #[test]
@@ -271,7 +269,9 @@ mod tests {
         for number in [1, 2] {
             log_in(&keyed.entry(&key(number), &scope, || second(number as u64)), 7);
         }
-        keyed.glance(&key(1), &scope, |published| published.touch(second(3)));
+        assert_eq!(seen_at(&keyed, 1, second(3)), Some(7));
+        // Not even when that token was replaced.
+        log_in(&keyed.get(&key(1), &scope).unwrap(), 8);
         keyed.entry(&key(3), &scope, || second(4));
         assert!(keyed.get(&key(2), &scope).is_none());
         assert!(keyed.get(&key(1), &scope).is_some());
@@ -282,7 +282,7 @@ mod tests {
         let keyed = Keyed::new(10);
         let scope = AccessScope::new();
         let entries = [1, 2].map(|number| keyed.entry(&key(number), &scope, || second(1)));
-        let hash = entries[0].hash();
+        let hash = hash(&key(1), &scope);
         let upper = (hash >> 32) as u32;
         log_in(&entries[0], 7);
         // As if their hashes were the same.

@@ -156,7 +156,7 @@ impl TokenManager {
         header_value(&token)?;
         let identity = self.identity(key, scope);
         let generation = persist::login(shared, &identity.0, token.clone()).await?;
-        let published = Arc::new(shared.publish(key, scope, token, generation)?);
+        let published = Arc::new(shared.publish(token, generation)?);
         shared.tell(Event::LoggedIn { key: key.clone() });
         for entry in identity.0.grant.entries() {
             let waited_for = entry.change(|state| {
@@ -335,17 +335,10 @@ impl TokenManager {
 
 impl Shared {
     /// Makes a token ready to be given out.
-    pub(super) fn publish(
-        &self,
-        key: &TokenKey,
-        scope: &AccessScope,
-        token: Token,
-        generation: u64,
-    ) -> Result<Published, Error> {
+    pub(super) fn publish(&self, token: Token, generation: u64) -> Result<Published, Error> {
         let times = self.settings.times(&token);
         let serial = self.serial.fetch_add(1, Ordering::Relaxed);
-        let whose = (key.clone(), scope.clone());
-        Published::new(whose, token.without_refresh_token(), serial, generation, times)
+        Published::new(token.without_refresh_token(), serial, generation, times)
     }
 
     /// Whether nobody has the manager any more.

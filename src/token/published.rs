@@ -1,8 +1,6 @@
 //! A token as it is given out.
 
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::SystemTime;
 use std::time::UNIX_EPOCH;
 
@@ -10,10 +8,8 @@ use http::HeaderValue;
 
 use crate::error::Error;
 use crate::error::ErrorKind;
-use crate::token::AccessScope;
 use crate::token::Rush;
 use crate::token::Token;
-use crate::token::TokenKey;
 use crate::token::header_copies::HeaderCopies;
 use crate::token::settings::Times;
 
@@ -22,60 +18,22 @@ const VALUES: usize = 8;
 
 /// A token with everything that a request needs of it, made once and shared.
 ///
-/// The order of the fields matters: what every request reads comes first, in two cache lines that are side by side. With
-/// many tenants, each place in memory is a wait.
+/// The order of the fields matters: what every request reads comes first, in one cache line.
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub(crate) struct Published {
-    /// Of the key.
-    hash: u64,
-    scope: AccessScope,
-    /// The second (since 1970) in which it was last given out to somebody who found it by its key; rough, for eviction only.
-    used: AtomicU64,
-    name: NearName,
     /// The earliest of the times, in a form that takes little room.
     look: Nanoseconds,
     /// Tells one published token from the last four billion others of the manager.
     pub(crate) serial: u32,
     /// `Bearer …`.
     header: HeaderCopies,
-    key: TokenKey,
     hard: Nanoseconds,
     times: Times,
     pub(crate) token: Token,
     others: Others,
     /// The generation of the record that it is from.
     pub(super) generation: u64,
-}
-
-/// The name of a key, here once more if it is not too long, so that it is compared without a wait for the key's.
-#[derive(Debug)]
-struct NearName {
-    /// More than there is room for, if it is not here.
-    length: u8,
-    bytes: [u8; NEAR],
-}
-
-/// Bytes of a name that is kept near: enough for a UUID.
-const NEAR: usize = 39;
-
-impl NearName {
-    fn of(name: &str) -> Self {
-        let mut bytes = [0; NEAR];
-        match bytes.get_mut(..name.len()) {
-            Some(to) => {
-                to.copy_from_slice(name.as_bytes());
-                Self { length: u8::try_from(name.len()).unwrap_or(u8::MAX), bytes }
-            }
-            None => Self { length: u8::MAX, bytes },
-        }
-    }
-
-    /// The name, if it is here.
-    #[inline]
-    fn get(&self) -> Option<&[u8]> {
-        self.bytes.get(..usize::from(self.length))
-    }
 }
 
 /// A moment, in nanoseconds since 1970; the end of time for one that never comes.
@@ -102,15 +60,6 @@ impl From<SystemTime> for Nanoseconds {
     }
 }
 
-/// Notes the second of a use. It is written once a second at most, so that readers on many cores do not fight for the line.
-#[inline]
-pub(super) fn touch(used: &AtomicU64, now: SystemTime) {
-    let second = now.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
-    if used.load(Ordering::Relaxed) != second {
-        used.store(second, Ordering::Relaxed);
-    }
-}
-
 /// The same token as the value of other headers, or behind other schemes: a chain that grows as they are asked for.
 #[derive(Debug, Default)]
 struct Others(OnceLock<Box<Other>>);
@@ -123,43 +72,25 @@ struct Other {
 }
 
 impl Published {
-    pub(super) fn new(
-        (key, scope): (TokenKey, AccessScope),
-        token: Token,
-        serial: u32,
-        generation: u64,
-        times: Times,
-    ) -> Result<Self, Error> {
+    pub(super) fn new(token: Token, serial: u32, generation: u64, times: Times) -> Result<Self, Error> {
         let header = header_value(&token)?;
         let (look, hard) = Nanoseconds::of(times);
-        let (hash, name) = (key.precomputed_hash(), NearName::of(key.as_str()));
-        let (used, others) = (AtomicU64::new(0), Others::default());
-        Ok(Self {
-            hash,
-            scope,
-            used,
-            name,
-            look,
-            serial,
-            header,
-            key,
-            hard,
-            times,
-            token,
-            others,
-            generation,
-        })
+        Ok(Self { look, serial, header, hard, times, token, others: Others::default(), generation })
     }
 
     /// A token that no manager has.
     pub(crate) fn alone(token: Token) -> Result<Self, Error> {
-        let nobody = (TokenKey::default(), AccessScope::new());
-        Self::new(nobody, token.without_refresh_token(), 0, 0, Times { soft: None, hard: None, end: None })
+        Self::new(token.without_refresh_token(), 0, 0, Times { soft: None, hard: None, end: None })
     }
 
     /// The value of the `Authorization` header, `Bearer …`, marked sensitive.
     pub(crate) fn header(&self, rush: Rush) -> HeaderValue {
         self.header.get(rush)
+    }
+
+    /// The same, counted where everybody counts.
+    pub(super) fn shared_header(&self) -> HeaderValue {
+        self.header.shared()
     }
 
     /// The value of a header that is `prefix` and the token, marked sensitive; made once for each prefix.
@@ -182,28 +113,14 @@ impl Published {
         Ok(prefixed(prefix, &self.token)?.get(rush))
     }
 
-    /// Whether it is the token of this key, for this scope.
-    #[inline]
-    pub(super) fn is_of(&self, key: &TokenKey, scope: &AccessScope) -> bool {
-        self.hash == key.precomputed_hash()
-            && self.scope == *scope
-            && self.name.get().map_or_else(|| self.key == *key, |name| name == key.as_str().as_bytes())
-    }
-
-    /// Says that it is given out.
-    #[inline]
-    pub(super) fn touch(&self, now: SystemTime) {
-        touch(&self.used, now);
-    }
-
-    /// The second in which it was given out last.
-    pub(super) fn used(&self) -> u64 {
-        self.used.load(Ordering::Relaxed)
-    }
-
     /// When it is renewed, and when it is no longer sent.
     pub(super) fn times(&self) -> Times {
         self.times
+    }
+
+    /// When somebody has to look at it: when it is renewed or no longer sent.
+    pub(super) fn look_at(&self) -> Option<SystemTime> {
+        self.times.soft.into_iter().chain(self.times.hard).min()
     }
 
     /// Sets when it is renewed, and when it is no longer sent.
@@ -287,29 +204,10 @@ mod tests {
     }
 
     #[test]
-    fn what_every_request_reads_is_in_two_cache_lines() {
+    fn what_every_request_reads_is_in_one_cache_line() {
         let home = std::mem::offset_of!(Published, header) + size_of::<HeaderValue>();
-        assert_eq!(home + 2 * size_of::<u32>(), 128);
+        assert_eq!(home + 2 * size_of::<u32>(), 64);
         assert_eq!(align_of::<Published>(), 64);
-    }
-
-    #[test]
-    fn it_belongs_to_one_key_and_scope_however_long_the_name_is() {
-        for length in [0, 1, NEAR - 1, NEAR, NEAR + 1, 254, 255, 256, 1_000] {
-            let (name, scope) = ("k".repeat(length), AccessScope::new());
-            let whose = (TokenKey::new(name.as_str()), scope.clone());
-            let times = Times { soft: None, hard: None, end: None };
-            let published = Published::new(whose, Token::new("token"), 0, 0, times).unwrap();
-            assert!(published.is_of(&TokenKey::new(name.as_str()), &scope), "{length}");
-            assert!(!published.is_of(&TokenKey::new(name.as_str()), &scope.scope("read")), "{length}");
-            for other in [format!("{name}k"), format!("{name}\0"), "x".repeat(length.max(1))] {
-                let mut other = TokenKey::new(other);
-                assert!(!published.is_of(&other, &scope), "{length}");
-                // As if their hashes were the same.
-                other.pretend_hash(&published.key);
-                assert!(!published.is_of(&other, &scope), "{length}");
-            }
-        }
     }
 
     #[test]

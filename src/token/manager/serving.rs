@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use http::HeaderValue;
 use tokio::time::timeout;
 
 use crate::error::Error;
@@ -24,6 +25,8 @@ use crate::token::flight::Flight;
 use crate::token::flight::Landing;
 use crate::token::kept::Kept;
 use crate::token::manager::Identity;
+use crate::token::showcase::Spot;
+use crate::token::showcase::Taken;
 use crate::token::slot::Decision;
 use crate::token::tasks;
 
@@ -73,35 +76,39 @@ impl TokenManager {
         kept.as_ref()
     }
 
-    /// The same of a key, which is one of many. Nothing is counted on the way.
+    /// Turns to where the token of a key is, which is one of many: the sooner, the shorter the wait for it.
     #[inline]
-    pub(crate) fn current_of<T>(
+    pub(crate) fn turn_to(&self, key: &TokenKey, scope: &AccessScope) -> Option<Spot<'_>> {
+        self.0.keyed.turn_to(key, scope)
+    }
+
+    /// The value of its header and the number of the token of a key.
+    #[inline]
+    pub(crate) fn current_of(
         &self,
         key: &TokenKey,
         scope: &AccessScope,
-        take: impl Fn(&Published) -> T,
-    ) -> Option<T> {
+        spot: Option<Spot<'_>>,
+    ) -> Option<(HeaderValue, u32)> {
         let now = self.0.clock.lately();
-        let take_fresh = |published: &Published| {
-            published.is_fresh(now).then(|| {
-                published.touch(now);
-                self.0.telemetry.served(key, published.token.obtained_at(), now);
-                take(published)
-            })
-        };
-        let taken = self.0.keyed.glance(key, scope, take_fresh).flatten();
-        taken.or_else(|| self.current_by_entry(now, key, scope, take))
+        match spot.and_then(|spot| spot.take(key, scope, now)) {
+            Some(Taken { header, serial, obtained_at }) => {
+                self.0.telemetry.served(key, obtained_at, now);
+                Some((header, serial))
+            }
+            None => self.current_by_entry(now, key, scope),
+        }
     }
 
     /// The same for what has to be looked for or to be looked at.
     #[inline(never)]
-    fn current_by_entry<T>(
+    fn current_by_entry(
         &self,
         now: SystemTime,
         key: &TokenKey,
         scope: &AccessScope,
-        take: impl Fn(&Published) -> T,
-    ) -> Option<T> {
+    ) -> Option<(HeaderValue, u32)> {
+        let take = |published: &Published| (published.header(Rush::Unlikely), published.serial);
         let take = |entry: &Arc<Entry>| self.current_in(now, entry, Rush::Unlikely, take);
         self.0.keyed.look_up(key, scope, take).flatten()
     }

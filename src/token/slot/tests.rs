@@ -6,8 +6,6 @@ use http::StatusCode;
 
 use super::*;
 use crate::error::ServerError;
-use crate::token::AccessScope;
-use crate::token::TokenKey;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -26,17 +24,13 @@ fn millis(millis: u64) -> SystemTime {
     at(0) + Duration::from_millis(millis)
 }
 
-fn whose() -> (TokenKey, AccessScope) {
-    (TokenKey::default(), AccessScope::new())
-}
-
 /// A token that was obtained at `second`, from the record of `generation`.
 fn token(text: &str, second: u64, generation: u64) -> Arc<Published> {
     static SERIAL: AtomicU32 = AtomicU32::new(0);
     let token = Token::new(text).expires_in(LIFE).stamped(at(second));
     let times = settings().times(&token);
     let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-    Arc::new(Published::new(whose(), token, serial, generation, times).unwrap())
+    Arc::new(Published::new(token, serial, generation, times).unwrap())
 }
 
 /// A slot with the token `a`, obtained at 0 from generation 1.
@@ -440,7 +434,7 @@ fn a_token_without_an_end_is_never_looked_at() {
     let mut slot = Slot::default();
     let token = Token::new("a").stamped(at(0));
     let times = settings().times(&token);
-    slot.login(Arc::new(Published::new(whose(), token, 0, 1, times).unwrap()));
+    slot.login(Arc::new(Published::new(token, 0, 1, times).unwrap()));
     assert_eq!(slot.next_look(), None);
     assert_eq!(read(&mut slot, at(1_000_000_000)), "a");
 }
