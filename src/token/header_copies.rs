@@ -31,10 +31,7 @@ pub(crate) enum Rush {
 }
 
 /// A header value, marked sensitive, with copies for the threads that use it. All are wiped in the end.
-///
-/// The value comes first: see [`Published`](crate::token::Published).
 #[derive(Debug)]
-#[repr(C)]
 pub(super) struct HeaderCopies {
     value: HeaderValue,
     /// The lane that clones the value itself: that of the first who asked.

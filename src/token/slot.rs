@@ -26,12 +26,12 @@ pub(super) struct Slot {
     current: Option<Arc<Published>>,
     /// The current token was refused by a server: it is never given out again.
     rejected: bool,
-    /// The flight that is under way.
-    flying: Option<Flying>,
+    /// The flight that is under way. What is rare is elsewhere in memory, because there may be a million of these.
+    flying: Option<Box<Flying>>,
     /// After a failure: nothing is tried before this ends.
-    pause: Option<Pause>,
+    pause: Option<Box<Pause>>,
     /// Only a login helps, or a store that changed.
-    dead: Option<Dead>,
+    dead: Option<Box<Dead>>,
     refusals: Refusals,
 }
 
@@ -197,7 +197,8 @@ impl Slot {
         let delay = match error.kind() {
             ErrorKind::ReauthorizationRequired => {
                 let stretch = Stretch::new(now, settings.dead_recheck);
-                self.dead = Some(Dead { stretch, error: error.clone(), generation: flying.spending });
+                let generation = flying.spending;
+                self.dead = Some(Box::new(Dead { stretch, error: error.clone(), generation }));
                 return true;
             }
             ErrorKind::ShutDown | ErrorKind::Reentrant => return true,
@@ -207,7 +208,8 @@ impl Slot {
         };
         let asked = error.retry_after().unwrap_or_default().min(LONGEST_RETRY_AFTER);
         let stretch = Stretch::new(now, delay.max(asked));
-        self.pause = Some(Pause { stretch, attempts: attempts.saturating_add(1), error: error.clone() });
+        let attempts = attempts.saturating_add(1);
+        self.pause = Some(Box::new(Pause { stretch, attempts, error: error.clone() }));
         true
     }
 
@@ -244,7 +246,8 @@ impl Slot {
     }
 
     fn take_off(&mut self) {
-        self.flying = Some(Flying { replaces: self.current.clone(), ..Flying::default() });
+        let flying = Flying { replaces: self.current.clone(), ..Flying::default() };
+        self.flying = Some(Box::new(flying));
     }
 
     /// A server refused the token with this serial number. Says whether that was the current one.
