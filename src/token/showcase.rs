@@ -33,8 +33,9 @@ use crate::token::entry::hash;
 const WINDOW: usize = 4;
 /// The least number of places that come into being together, when the first of them is needed.
 const SEGMENT: usize = 64;
-/// The greatest number of such segments: the list of them is to stay in the processor's first cache.
-const SEGMENTS: usize = 64;
+/// The greatest number of such segments: the list of them is to stay in the processor's first cache. With the usual bound on
+/// keys, a manager that has but one takes 8 KiB for its place.
+const SEGMENTS: usize = 256;
 /// How often threads other than the first take one token within a second before all of them are sent to its entry.
 const PATIENCE: u16 = 1024;
 /// No lane.
